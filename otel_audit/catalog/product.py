@@ -1,0 +1,15 @@
+"""What is sold: products, prices, stock, categories, attributes."""
+
+from otel_audit.catalog.action import Action
+
+ACTIONS = (
+    Action("product.create", "info", "database/creation"),
+    Action("product.update", "info", "database/change"),
+    Action("product.delete", "notice", "database/deletion"),
+    Action("product.price.update", "notice", "database/change"),
+    Action("product.sale_price.update", "notice", "database/change"),
+    Action("product.category.update", "info", "database/change"),
+    Action("product.attribute.update", "info", "database/change"),
+    Action("product.seo.update", "info", "database/change"),
+    Action("inventory.update", "info", "database/change", target="inventory_item", ids=("order_id",)),
+)

@@ -1,0 +1,240 @@
+"""Every setting of the receiver, with its unit, its bound and its default.
+
+Settings come from ``otel-audit.yaml`` (``--config``) and from variables
+``OTEL_AUDIT_RECEIVER_<SECTION>__<NAME>``, which win. This is the only module that reads either.
+"""
+
+import os
+import re
+from pathlib import Path
+from typing import Any, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+from receiver.errors import WrongSettings
+
+ENV_PREFIX = "OTEL_AUDIT_RECEIVER_"
+
+Role = Literal["sender", "viewer", "investigator", "administrator"]
+
+_ADDRESS = re.compile(r"^(?P<host>\[[0-9a-fA-F:.]+\]|[^\s:\[\]]+):(?P<port>\d{1,5})$")
+_LOOPBACK = {"localhost", "::1"}
+
+
+class Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Address(str):
+    """``host:port``; port 0 takes a free one."""
+
+    __slots__ = ()
+
+    @property
+    def host(self) -> str:
+        """The host without brackets."""
+        return self.rpartition(":")[0].strip("[]")
+
+    @property
+    def port(self) -> int:
+        """The port; 0 for a free one."""
+        return int(self.rpartition(":")[2])
+
+    @property
+    def is_loopback(self) -> bool:
+        """Whether only this machine can reach it."""
+        return self.host in _LOOPBACK or self.host.startswith("127.")
+
+
+def _address(text: str) -> Address:
+    match = _ADDRESS.match(text)
+    if match is None or int(match["port"]) > 65535:
+        raise ValueError(f"must be host:port, not {text!r}")
+    return Address(text)
+
+
+class Otlp(Section):
+    """Where spans and logs come in."""
+
+    grpc: str = Field("127.0.0.1:4317", description="OTLP over gRPC, host:port; port 0 takes a free one")
+    http: str = Field("127.0.0.1:4318", description="OTLP over HTTP, host:port; port 0 takes a free one")
+    request_max_bytes: int = Field(
+        64 * 1024 * 1024, ge=1024, le=512 * 1024 * 1024, description="largest request, in bytes after decompression"
+    )
+    http_in_flight_max: int = Field(64, ge=1, le=4096, description="HTTP requests read at once; more get 503")
+
+    _check = field_validator("grpc", "http")(_address)
+
+
+class Journal(Section):
+    """The append-only truth on disk."""
+
+    commit_wait_max_ms: float = Field(
+        2.0, ge=0, le=1000, description="longest a commit waits for more requests to share its fsync, in milliseconds"
+    )
+    batch_max_entries: int = Field(2000, ge=1, le=100_000, description="most rows in one commit")
+    waiting_max_entries: int = Field(
+        50_000, ge=1, le=10_000_000, description="most rows waiting for a commit; beyond it senders are told Busy"
+    )
+    checkpoint_every_s: float = Field(
+        1.0, gt=0, le=600, description="seconds between checkpoints of the write-ahead log"
+    )
+
+
+class Index(Section):
+    """Where entries are found again."""
+
+    url: str = Field("sqlite", description="`sqlite` (in the data directory) or the address of an Elasticsearch")
+    user: str | None = Field(None, description="Elasticsearch user")
+    password: str | None = Field(None, repr=False, description="Elasticsearch password")
+    api_key: str | None = Field(None, repr=False, description="Elasticsearch API key, instead of user and password")
+    ca: Path | None = Field(None, description="file with the certificate authority of the Elasticsearch address")
+    namespace: str = Field("default", pattern=r"^[a-z0-9][a-z0-9_.]{0,99}$", description="last part of the index names")
+    partition: Literal["monthly", "daily"] = Field("monthly", description="how much time one partition holds")
+    oldest_days: int = Field(2555, ge=1, le=36500, description="days; older events go to the partition `outlier`")
+    batch_max_entries: int = Field(2000, ge=1, le=20_000, description="most entries in one put")
+    poll_ms: int = Field(50, ge=1, le=10_000, description="milliseconds between looks at a quiet journal")
+    timeout_s: float = Field(10.0, gt=0, le=300, description="longest wait for one answer of Elasticsearch, in seconds")
+
+    @field_validator("url")
+    @classmethod
+    def _known(cls, url: str) -> str:
+        if url != "sqlite" and not re.match(r"^https?://[^\s/]+", url):
+            raise ValueError(f"must be `sqlite` or an http(s) address, not {url!r}")
+        return url.rstrip("/")
+
+
+class Traces(Section):
+    """The spans kept for the join."""
+
+    keep: Literal["audited", "all", "none"] = Field(
+        "audited", description="which spans are kept: those of traces with an audit entry, all, or none"
+    )
+    wait_s: float = Field(
+        60.0, ge=0, le=3600, description="how long spans wait for an audit entry of their trace, in seconds"
+    )
+    waiting_max_spans: int = Field(
+        200_000, ge=100, le=10_000_000, description="most spans waiting for that; the oldest go first, counted"
+    )
+    spool_max_bytes: int = Field(
+        256 * 1024 * 1024,
+        ge=1024 * 1024,
+        description="most bytes between accept and follow; the oldest go first, counted",
+    )
+    trace_max_spans: int = Field(10_000, ge=10, le=1_000_000, description="most spans read for one trace")
+
+
+class Api(Section):
+    """Where answers are given."""
+
+    listen: str = Field("127.0.0.1:4321", description="HTTP API, host:port; port 0 takes a free one")
+
+    _check = field_validator("listen")(_address)
+
+
+class Token(Section):
+    """One credential: a bearer token, known here only by its hash."""
+
+    name: str = Field(min_length=1, description="stands on entries as `sender.id`, and in the log of reads")
+    sha256: str = Field(pattern=r"^[0-9a-f]{64}$", repr=False, description="hex SHA-256 of the token")
+    role: Role = Field(description="sender, viewer, investigator or administrator")
+    tenant: str = Field("default", pattern=r"^[a-z0-9][a-z0-9_]{0,62}$", description="whose entries it writes or reads")
+
+
+class Auth(Section):
+    """Who may send and who may read; without tokens only loopback listens."""
+
+    tokens: tuple[Token, ...] = Field((), description="list of {name, sha256, role, tenant}")
+
+    @model_validator(mode="after")
+    def _distinct(self) -> "Auth":
+        for what in ("name", "sha256"):
+            values = [getattr(token, what) for token in self.tokens]
+            if len(set(values)) != len(values):
+                raise ValueError(f"two tokens have the same {what}")
+        return self
+
+
+class Settings(BaseSettings):
+    """All of it; immutable once read."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=ENV_PREFIX,
+        env_nested_delimiter="__",
+        extra="forbid",
+        frozen=True,
+        nested_model_default_partial_update=True,
+    )
+
+    data_dir: Path = Field(Path("./otel-audit-data"), description="everything the receiver keeps, mode 0700")
+    otlp: Otlp = Otlp()
+    journal: Journal = Journal()
+    index: Index = Index()
+    traces: Traces = Traces()
+    api: Api = Api()
+    auth: Auth = Auth()
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Variables win over the file."""
+        return (env_settings, init_settings)
+
+    @model_validator(mode="after")
+    def _nobody_unknown_listens(self) -> "Settings":
+        exposed = [
+            f"{name} = {address}"
+            for name, address in (
+                ("otlp.grpc", self.otlp.grpc),
+                ("otlp.http", self.otlp.http),
+                ("api.listen", self.api.listen),
+            )
+            if not Address(address).is_loopback
+        ]
+        if exposed and not self.auth.tokens:
+            raise ValueError(f"without auth.tokens only loopback addresses may listen: {', '.join(exposed)}")
+        return self
+
+
+def load(path: Path | None = None) -> Settings:
+    """Read the settings; WrongSettings names every problem at once."""
+    problems: list[str] = []
+    said: dict[str, Any] = {}
+    if path is not None:
+        try:
+            said = yaml.safe_load(path.read_text()) or {}
+        except (OSError, yaml.YAMLError) as error:
+            raise WrongSettings([f"{path}: {error}"]) from error
+        if not isinstance(said, dict):
+            raise WrongSettings([f"{path}: must be a map of sections, not {type(said).__name__}"])
+    problems += _unknown_variables()
+    try:
+        settings = Settings(**said)
+    except ValidationError as error:
+        problems += [f"{'.'.join(map(str, e['loc'])) or 'settings'}: {e['msg']}" for e in error.errors()]
+    except ValueError as error:  # a variable that holds a broken JSON list
+        problems.append(str(error))
+    if problems:
+        raise WrongSettings(problems)
+    return settings
+
+
+def _unknown_variables() -> list[str]:
+    """Variables with our prefix that name no setting: a misspelt one must not be passed over in silence."""
+    known = {"data_dir"}
+    for name, field in Settings.model_fields.items():
+        if isinstance(field.annotation, type) and issubclass(field.annotation, Section):
+            known |= {f"{name}__{inner}" for inner in field.annotation.model_fields} | {name}
+    return [
+        f"{variable}: no such setting"
+        for variable in sorted(os.environ)
+        if variable.startswith(ENV_PREFIX) and variable.removeprefix(ENV_PREFIX).lower() not in known
+    ]

@@ -1,0 +1,69 @@
+"""Where audit entries are found again."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple, Protocol
+
+from otel_audit.entry import Entry
+from receiver.index.query import Position, Query
+
+
+class Filed(NamedTuple):
+    """An entry and the partition it belongs to (``2026.11``, ``2026.11.23`` or ``outlier``)."""
+
+    partition: str
+    entry: Entry
+
+
+@dataclass(frozen=True, slots=True)
+class Total:
+    """How many entries match; ``exact`` is False when at least that many do."""
+
+    value: int
+    exact: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Some of the entries that match, in the query's order; ``next`` is None on the last page."""
+
+    entries: tuple[Entry, ...]
+    next: Position | None
+    total: Total
+
+
+class EntryIndex(Protocol):
+    """Where audit entries are found again.
+
+    An index is a cache of the journal: deleting it loses nothing but time. One process writes (``prepare``,
+    ``put``, ``amend``); any number of processes and threads read at once. A backend that does not answer
+    raises :class:`~receiver.errors.Unavailable`; one that holds what it must not raises
+    :class:`~receiver.errors.Damaged`.
+    """
+
+    def prepare(self, partitions: Sequence[str]) -> None:
+        """Make sure *partitions* exist and are ours, before the first put into each; a repeat is free."""
+
+    def put(self, log: str, filed: Sequence[Filed], cursor: int) -> None:
+        """Make the entries, and *cursor* as the place reached in *log*, durable before returning.
+
+        Putting an entry twice stores it once; the first one stands.
+        """
+
+    def cursor(self, log: str) -> int:
+        """The last cursor put for *log*; 0 when there is none."""
+
+    def amend(self, partition: str, tenant: str, event_id: str, fields: Mapping[str, Any]) -> bool:
+        """Add *fields* (entry field ▶ value) that the trace showed later, and name them in ``seen``.
+
+        Never replaces a field the entry already has; a repeat is harmless. False when the entry is not there yet.
+        """
+
+    def get(self, tenant: str, event_id: str) -> Entry | None:
+        """One entry, or None."""
+
+    def search(self, query: Query) -> Page:
+        """The entries that match. While nothing is put, following pages neither skip nor repeat."""
+
+    def close(self) -> None:
+        """Let go of files and connections."""

@@ -1,0 +1,87 @@
+"""A question to the index: which entries, in which order, from where on."""
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from otel_audit.wire import PREFIX
+
+LIMIT_MAX = 1000
+
+Order = Literal["desc", "asc"]
+TimeField = Literal["event", "received"]
+
+_WORD = re.compile(r"[^\W_]+")
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """The place after one entry in an order: its time (by the query's time field) and its id."""
+
+    time_ns: int
+    event_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """Which entries are asked for. A filter that is None asks nothing; all others must hold at once.
+
+    ``action`` may hold ``*`` for any run of characters. ``since_ns`` is included, ``until_ns`` is not;
+    both, and the order, go by the event's time or by its receipt (``time``). Ties go by event id in the
+    same order. ``words`` are folded whole words, each of which must occur in the entry's free text.
+    Entries of the receiver itself (``audit.…``) are left out unless ``action`` asks for them.
+    """
+
+    tenant: str = "default"
+    action: str | None = None
+    user_id: str | None = None
+    user_email: str | None = None
+    resource_type: str | None = None
+    resource_id: str | None = None
+    service: str | None = None
+    outcome: str | None = None
+    severity: str | None = None
+    ip_address: str | None = None
+    session_id: str | None = None
+    trace_id: str | None = None
+    request_id: str | None = None
+    related: str | None = None
+    status_code_min: int | None = None
+    since_ns: int | None = None
+    until_ns: int | None = None
+    time: TimeField = "event"
+    words: tuple[str, ...] = ()
+    order: Order = "desc"
+    limit: int = 100
+    after: Position | None = None
+
+    @property
+    def wants_own(self) -> bool:
+        """Whether the receiver's own entries are asked for."""
+        return self.action is not None and self.action.startswith(PREFIX)
+
+    def next_after(self, position: Position) -> "Query":
+        """The same question, from *position* on."""
+        return replace(self, after=position)
+
+
+#: Query field ▶ entry field, for the filters that compare one field with one value.
+EXACT = {
+    "user_id": "user_id",
+    "user_email": "user_email",
+    "resource_type": "resource_type",
+    "resource_id": "resource_id",
+    "service": "service_name",
+    "outcome": "outcome",
+    "severity": "severity",
+    "ip_address": "ip_address",
+    "session_id": "session_id",
+    "trace_id": "trace_id",
+    "request_id": "request_id",
+}
+
+
+def words_of(texts: Iterable[str | None]) -> tuple[str, ...]:
+    """The case-folded whole runs of letters and digits in *texts*, each once, in order."""
+    return tuple(dict.fromkeys(word.casefold() for text in texts if text for word in _WORD.findall(text)))

@@ -1,0 +1,62 @@
+"""SQLite files as we open them: private to this user, in WAL mode, one writing process, any number of readers."""
+
+import os
+import sqlite3
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Literal
+
+from receiver.errors import Damaged, Unavailable
+
+BUSY_TIMEOUT_MS = 5000
+
+
+def private_directory(path: Path) -> Path:
+    """*path* as a directory of mode 0700, made if it is not there."""
+    path.mkdir(mode=0o700, parents=True, exist_ok=True)
+    path.chmod(0o700)
+    return path
+
+
+def open_writer(
+    path: Path, migrations: Sequence[str], synchronous: Literal["FULL", "NORMAL"] = "NORMAL"
+) -> sqlite3.Connection:
+    """Open *path* for the one process that writes it, after bringing its tables up to the last of *migrations*.
+
+    Transactions are explicit (``isolation_level=None``): begin and commit them yourself. With ``FULL`` a commit
+    returns after its fsync. The connection may be handed from thread to thread, never used by two at once.
+    """
+    private_directory(path.parent)
+    os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+    connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+    connection.execute(f"PRAGMA busy_timeout={BUSY_TIMEOUT_MS}")
+    connection.execute("PRAGMA journal_mode=WAL")
+    connection.execute(f"PRAGMA synchronous={synchronous}")
+    try:
+        _migrate(connection, path, migrations)
+    except sqlite3.DatabaseError as error:
+        connection.close()
+        raise Damaged(f"{path} cannot be read: {error}", "restore the file, or move it away to start anew") from error
+    return connection
+
+
+def open_reader(path: Path) -> sqlite3.Connection:
+    """Open *path* for reading only. Unavailable while its writer has not made it yet."""
+    try:
+        connection = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, check_same_thread=False)
+        connection.execute(f"PRAGMA busy_timeout={BUSY_TIMEOUT_MS}")
+        if connection.execute("PRAGMA user_version").fetchone()[0] == 0:
+            raise sqlite3.OperationalError("its tables are not made yet")
+    except sqlite3.OperationalError as error:
+        raise Unavailable(f"{path.name} cannot be opened: {error}") from error
+    connection.isolation_level = None
+    return connection
+
+
+def _migrate(connection: sqlite3.Connection, path: Path, migrations: Sequence[str]) -> None:
+    """Each migration is a transaction of its own with its number: a crash between two leaves a whole one behind."""
+    version = connection.execute("PRAGMA user_version").fetchone()[0]
+    if version > len(migrations):
+        raise Damaged(f"{path} was written by a newer version", "run that version")
+    for number, script in enumerate(migrations[version:], start=version + 1):
+        connection.executescript(f"BEGIN; {script}; PRAGMA user_version={number}; COMMIT;")
