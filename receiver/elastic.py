@@ -1,5 +1,7 @@
 """The Elasticsearch client as everybody here uses it."""
 
+from typing import Any
+
 from elasticsearch import ApiError, Elasticsearch, TransportError
 
 from receiver.config import Index
@@ -8,7 +10,7 @@ from receiver.errors import Unavailable
 
 def connect(settings: Index) -> Elasticsearch:
     """A client for ``index.url``; it connects at its first request and does not retry by itself."""
-    credentials: dict[str, object] = {}
+    credentials: dict[str, Any] = {}
     if settings.api_key is not None:
         credentials["api_key"] = settings.api_key
     elif settings.user is not None:
