@@ -1,0 +1,43 @@
+# `make demo` and `make test` are all a newcomer needs; each makes its environment first.
+PYTHON ?= python3.11
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.made
+ARGS ?=
+
+.PHONY: env demo test interop check format clean
+
+env: $(STAMP)
+
+$(STAMP): pyproject.toml constraints.txt
+	@command -v $(PYTHON) >/dev/null || { echo "$(PYTHON) is not installed; name another with make PYTHON=…"; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt pip
+	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[receiver]' --group dev --group shop
+	@touch $@
+
+# The main job on the embedded default; `make demo ARGS=--once` stops by itself.
+demo: env
+	$(BIN)/python -m examples.checkout.demo $(ARGS)
+
+# Everything that Python, Java, Maven and Debian packages give, a real Elasticsearch included.
+test: check
+	$(BIN)/python -m pytest -m "not interop" $(ARGS)
+
+# What needs Go or Node: a real Collector, other languages' SDKs.
+interop: env
+	$(BIN)/python -m pytest -m interop tests/interop $(ARGS)
+
+# Format, lint, types, layers.
+check: env
+	$(BIN)/ruff format --check --quiet .
+	$(BIN)/ruff check --quiet .
+	$(BIN)/mypy
+	$(BIN)/python -m pytest -q -p no:randomly tests/test_layers.py
+
+format: env
+	$(BIN)/ruff check --quiet --fix .
+	$(BIN)/ruff format --quiet .
+
+clean:
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis

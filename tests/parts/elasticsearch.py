@@ -1,0 +1,148 @@
+"""A real Elasticsearch for the tests: fetched by Maven, started on a free port, stopped afterwards."""
+
+import contextlib
+import os
+import pwd
+import re
+import shutil
+import subprocess
+import tempfile
+import time
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+
+from tests.parts.cache import cache
+
+VERSION = "8.19.21"
+_ARTIFACT = f"org.elasticsearch.distribution.integ-test-zip:elasticsearch:{VERSION}:zip"
+_PORT_LINE = re.compile(r"AbstractHttpServerTransport.*publish_address \{[^}]*:(\d+)\}")
+_START_MAX_S = 120
+
+
+class CannotBeHad(RuntimeError):
+    """A real part is missing; the message is the one line a person needs."""
+
+
+def fetch() -> Path:
+    """The unpacked distribution, downloaded the first time."""
+    home = cache() / f"elasticsearch-{VERSION}"
+    if home.exists():
+        return home
+    if shutil.which("mvn") is None:
+        raise CannotBeHad("Elasticsearch cannot be had: Maven (mvn) is not installed")
+    with tempfile.TemporaryDirectory(dir=cache()) as scratch:
+        fetched = subprocess.run(
+            ["mvn", "-q", "-B", "dependency:copy", f"-Dartifact={_ARTIFACT}", f"-DoutputDirectory={scratch}"],
+            capture_output=True, text=True, timeout=540,
+        )  # fmt: skip
+        if fetched.returncode != 0:
+            reason = (fetched.stdout.strip() or fetched.stderr.strip()).splitlines()[:1]
+            raise CannotBeHad(f"Elasticsearch cannot be had: Maven could not fetch {_ARTIFACT}: {reason}")
+        _unpack(Path(scratch) / f"elasticsearch-{VERSION}.zip", Path(scratch))
+        # A rename makes it appear whole or not at all, whatever interrupts us.
+        (Path(scratch) / home.name).rename(home)
+    return home
+
+
+def _unpack(archive: Path, into: Path) -> None:
+    with zipfile.ZipFile(archive) as files:
+        for item in files.infolist():
+            path = Path(files.extract(item, into))
+            mode = item.external_attr >> 16
+            path.chmod((mode & 0o777) | 0o644 if path.is_file() else 0o755)
+
+
+def java_home() -> str:
+    """The Java that Elasticsearch runs on."""
+    chosen = os.environ.get("ES_JAVA_HOME") or os.environ.get("OTEL_AUDIT_TEST_JAVA_HOME")
+    if chosen:
+        return chosen
+    java = shutil.which("java")
+    if java is None:
+        raise CannotBeHad("Elasticsearch cannot be had: Java is not installed")
+    return str(Path(java).resolve().parent.parent)
+
+
+@contextlib.contextmanager
+def running(heap: str = "512m") -> Iterator[str]:
+    """The address of a fresh, empty Elasticsearch, gone when the block ends."""
+    home = fetch()
+    work = Path(tempfile.mkdtemp(prefix="otel-audit-es-"))
+    user = _unprivileged(work, home)
+    log = work / "stdout"
+    try:
+        with log.open("wb") as out:
+            server = subprocess.Popen(
+                [str(home / "bin" / "elasticsearch"), *_settings(work)],
+                cwd=work, env=_environment(work, heap), stdin=subprocess.DEVNULL, stdout=out, stderr=out,
+                user=user, group=user and pwd.getpwuid(user).pw_gid, extra_groups=[] if user else None,
+            )  # fmt: skip
+        try:
+            yield _address(server, log)
+        finally:
+            server.terminate()
+            try:
+                server.wait(20)
+            except subprocess.TimeoutExpired:
+                server.kill()
+                server.wait(20)
+    finally:
+        shutil.rmtree(work, ignore_errors=True)
+
+
+def _unprivileged(work: Path, home: Path) -> int | None:
+    """Make *work* ready; as root, give it to ``nobody`` and return that user's id."""
+    shutil.copytree(home / "config", work / "config")
+    for name in ("data", "logs", "tmp"):
+        (work / name).mkdir()
+    if os.getuid() != 0:
+        return None
+    nobody = pwd.getpwnam("nobody")
+    for path in (work, *work.rglob("*")):
+        os.chown(path, nobody.pw_uid, nobody.pw_gid)
+    return nobody.pw_uid
+
+
+def _settings(work: Path) -> list[str]:
+    settings = {
+        "discovery.type": "single-node",
+        "http.port": "0",
+        "transport.port": "0",
+        "network.host": "127.0.0.1",
+        "path.data": str(work / "data"),
+        "path.logs": str(work / "logs"),
+        "xpack.security.enabled": "false",
+        "cluster.routing.allocation.disk.threshold_enabled": "false",
+        "cluster.max_shards_per_node": "5000",
+    }
+    return [f"-E{name}={value}" for name, value in settings.items()]
+
+
+def _environment(work: Path, heap: str) -> dict[str, str]:
+    return {
+        "PATH": os.environ["PATH"],
+        "HOME": str(work),
+        "ES_JAVA_HOME": java_home(),
+        "ES_PATH_CONF": str(work / "config"),
+        "ES_TMPDIR": str(work / "tmp"),
+        "ES_JAVA_OPTS": f"-Xms{heap} -Xmx{heap}",
+    }
+
+
+def _address(server: subprocess.Popen[bytes], log: Path) -> str:
+    deadline = time.monotonic() + _START_MAX_S
+    while time.monotonic() < deadline:
+        if server.poll() is not None:
+            break
+        found = _PORT_LINE.findall(log.read_text(errors="replace"))
+        if found:
+            url = f"http://127.0.0.1:{found[-1]}"
+            with contextlib.suppress(httpx.TransportError):
+                health = httpx.get(f"{url}/_cluster/health", params={"wait_for_status": "green", "timeout": "30s"})
+                if health.status_code == 200:
+                    return url
+        time.sleep(0.3)
+    raise CannotBeHad(f"Elasticsearch did not start: {log.read_text(errors='replace')[-1500:]}")
