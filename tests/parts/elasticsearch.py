@@ -15,15 +15,12 @@ from pathlib import Path
 import httpx
 
 from tests.parts.cache import cache
+from tests.parts.missing import CannotBeHad
 
 VERSION = "8.19.21"
 _ARTIFACT = f"org.elasticsearch.distribution.integ-test-zip:elasticsearch:{VERSION}:zip"
 _PORT_LINE = re.compile(r"AbstractHttpServerTransport.*publish_address \{[^}]*:(\d+)\}")
 _START_MAX_S = 120
-
-
-class CannotBeHad(RuntimeError):
-    """A real part is missing; the message is the one line a person needs."""
 
 
 def fetch() -> Path:
