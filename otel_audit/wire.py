@@ -79,8 +79,9 @@ def _integer(key: str, value: Any) -> int:
 
 
 def _uuid(key: str, value: Any) -> str:
+    text = _text(key, value)
     try:
-        return str(UUID(_text(key, value)))
+        return str(UUID(text))
     except ValueError:
         raise BrokenEvent(f"{key} must be a UUID, not {value!r:.80}") from None
 
