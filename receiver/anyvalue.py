@@ -1,0 +1,26 @@
+"""OTLP's AnyValue as plain Python."""
+
+from base64 import b64encode
+from collections.abc import Iterable
+from typing import Any
+
+from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValue
+
+
+def attributes_of(key_values: Iterable[KeyValue]) -> dict[str, Any]:
+    """Attributes as a dict; of a key that comes twice the last stands, as the specification lets a receiver choose."""
+    return {pair.key: value_of(pair.value) for pair in key_values}
+
+
+def value_of(value: AnyValue) -> Any:
+    """The value itself: bytes as base64 text, lists and maps all the way down, an empty one as None."""
+    kind = value.WhichOneof("value")
+    if kind is None:
+        return None
+    if kind == "array_value":
+        return [value_of(item) for item in value.array_value.values]
+    if kind == "kvlist_value":
+        return attributes_of(value.kvlist_value.values)
+    if kind == "bytes_value":
+        return b64encode(value.bytes_value).decode()
+    return getattr(value, kind)

@@ -1,0 +1,188 @@
+"""Spans on their way from accept to follow: raw requests in segment files, bounded, best effort.
+
+A position is a byte offset over all segments, named in each file by the offset it begins at. Nothing here is
+fsynced: a power cut may take the latest spans, never an audit entry. A torn frame ends its segment.
+"""
+
+import os
+import struct
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO, NamedTuple
+from zlib import crc32
+
+from receiver.clock import Clock, now_ns
+from receiver.sqlite import private_directory
+
+SEGMENTS = 8
+SEGMENT_MAX_BYTES = 32 * 1024 * 1024
+
+_PREFIX = struct.Struct(">II")  # length and CRC-32 of what follows
+_HEAD = struct.Struct(">QH")  # received_ns, length of the tenant's name
+
+
+@dataclass(frozen=True, slots=True)
+class Spooled:
+    """One request as it came; ``end`` is the position after it."""
+
+    tenant: str
+    received_ns: int
+    body: bytes
+    end: int
+
+
+class Segment(NamedTuple):
+    """One file of the spool and the positions it covers."""
+
+    path: Path
+    start: int
+    end: int
+
+
+def segments(directory: Path) -> list[Segment]:
+    """The segments there are, oldest first."""
+    found = []
+    for path in sorted(directory.glob("*.seg")):
+        try:
+            start = int(path.stem)
+            found.append(Segment(path, start, start + path.stat().st_size))
+        except FileNotFoundError:  # dropped or forgotten meanwhile
+            continue
+    return found
+
+
+class SpoolWriter:
+    """The accepting end. Never waits and never fails: what does not fit is dropped, oldest first, and counted."""
+
+    def __init__(self, directory: Path, max_bytes: int, clock: Clock = now_ns) -> None:
+        self._directory = private_directory(directory)
+        self._max_bytes = max_bytes
+        self._segment_bytes = min(SEGMENT_MAX_BYTES, max_bytes // SEGMENTS)
+        self._kept = segments(directory)
+        self._file: BinaryIO | None = None
+        #: Bytes of requests dropped since this writer was opened, those already read included.
+        self.dropped = 0
+        # Nobody writes a byte per nanosecond: begun at the present time, positions never come twice,
+        # though a power cut took the tail of the last segment or someone deleted the directory.
+        self._start = self._end = max(clock(), self._kept[-1].end if self._kept else 0)
+
+    def append(self, tenant: str, received_ns: int, request_bytes: bytes) -> None:
+        """Hand over one serialized ExportTraceServiceRequest."""
+        frame = _frame(tenant, received_ns, request_bytes)
+        if not self._make_room(len(frame)):
+            self.dropped += len(frame)
+            return
+        try:
+            self._write(frame)
+        except OSError:  # a full disk: spans are best effort, and a torn frame ends its segment
+            self.dropped += len(frame)
+            self._finish_segment()
+
+    def close(self) -> None:
+        """Let go of the file."""
+        self._finish_segment()
+
+    def _write(self, frame: bytes) -> None:
+        if self._file is None:
+            self._file = self._begin_segment()
+        written = self._file.write(frame)
+        self._end += written
+        if written < len(frame):
+            raise OSError("short write")
+        if self._end - self._start >= self._segment_bytes:
+            self._finish_segment()
+
+    def _begin_segment(self) -> BinaryIO:
+        self._start = self._end
+        path = self._directory / f"{self._start:020d}.seg"
+        return os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb", buffering=0)
+
+    def _finish_segment(self) -> None:
+        if self._file is not None:
+            self._file.close()
+            self._file = None
+            path = self._directory / f"{self._start:020d}.seg"
+            self._kept.append(Segment(path, self._start, self._end))
+
+    def _make_room(self, needed: int) -> bool:
+        """Drop the oldest segments until *needed* more bytes fit; False when they never can."""
+        if needed > self._max_bytes:
+            return False
+        if self._size() + needed <= self._max_bytes:
+            return True
+        self._kept = [segment for segment in self._kept if segment.path.exists()]  # the reader forgot the others
+        if self._size() + needed > self._max_bytes and self._file is not None and not self._kept:
+            self._finish_segment()
+        while self._kept and self._size() + needed > self._max_bytes:
+            oldest = self._kept.pop(0)
+            oldest.path.unlink(missing_ok=True)
+            self.dropped += oldest.end - oldest.start
+        return True
+
+    def _size(self) -> int:
+        writing = self._end - self._start if self._file is not None else 0
+        return writing + sum(segment.end - segment.start for segment in self._kept)
+
+
+class SpoolReader:
+    """The following end: reads from any position, forward, as often as it likes."""
+
+    def __init__(self, directory: Path) -> None:
+        self._directory = directory
+
+    def read(self, position: int, max_bytes: int) -> list[Spooled]:
+        """Requests from *position* on, at least one when there is one, about *max_bytes* in all.
+
+        Where *position* was dropped or never written, reading goes on at the next segment there is.
+        """
+        found: list[Spooled] = []
+        size = 0
+        for segment in segments(self._directory):
+            if segment.end <= position:
+                continue
+            for spooled in _frames(segment, position):
+                found.append(spooled)
+                size += len(spooled.body)
+                if size >= max_bytes:
+                    return found
+        return found
+
+    def forget(self, position: int) -> None:
+        """Delete the segments that lie wholly before *position*; the one being written stays."""
+        for segment in segments(self._directory)[:-1]:
+            if segment.end <= position:
+                segment.path.unlink(missing_ok=True)
+
+
+def _frame(tenant: str, received_ns: int, body: bytes) -> bytes:
+    name = tenant.encode()
+    payload = b"".join((_HEAD.pack(received_ns, len(name)), name, body))
+    return _PREFIX.pack(len(payload), crc32(payload)) + payload
+
+
+def _frames(segment: Segment, position: int) -> Iterator[Spooled]:
+    """The whole frames of *segment* from *position* on; ends at a torn one (or one still being written)."""
+    try:
+        file = segment.path.open("rb")
+    except FileNotFoundError:  # dropped meanwhile: those spans are gone
+        return
+    with file:
+        end = max(position, segment.start)
+        file.seek(end - segment.start)
+        while (payload := _payload(file, segment.end - end)) is not None:
+            end += _PREFIX.size + len(payload)
+            received_ns, name_length = _HEAD.unpack_from(payload)
+            body_at = _HEAD.size + name_length
+            yield Spooled(payload[_HEAD.size : body_at].decode(), received_ns, payload[body_at:], end)
+
+
+def _payload(file: BinaryIO, remaining: int) -> bytes | None:
+    prefix = file.read(_PREFIX.size)
+    if len(prefix) < _PREFIX.size:
+        return None
+    length, checksum = _PREFIX.unpack(prefix)
+    if not _HEAD.size <= length <= remaining - _PREFIX.size:
+        return None
+    payload = file.read(length)
+    return payload if len(payload) == length and crc32(payload) == checksum else None
