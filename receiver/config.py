@@ -6,12 +6,13 @@ Settings come from ``otel-audit.yaml`` (``--config``) and from variables
 
 import os
 import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+from pydantic_settings import BaseSettings, EnvSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
 
 from receiver.errors import WrongSettings
 
@@ -21,6 +22,7 @@ Role = Literal["sender", "viewer", "investigator", "administrator"]
 
 _ADDRESS = re.compile(r"^(?P<host>\[[0-9a-fA-F:.]+\]|[^\s:\[\]]+):(?P<port>\d{1,5})$")
 _LOOPBACK = {"localhost", "::1"}
+_LISTENING = (("otlp", "grpc"), ("otlp", "http"), ("api", "listen"))
 
 
 class Section(BaseModel):
@@ -188,43 +190,51 @@ class Settings(BaseSettings):
         """Variables win over the file."""
         return (env_settings, init_settings)
 
-    @model_validator(mode="after")
-    def _nobody_unknown_listens(self) -> "Settings":
-        exposed = [
-            f"{name} = {address}"
-            for name, address in (
-                ("otlp.grpc", self.otlp.grpc),
-                ("otlp.http", self.otlp.http),
-                ("api.listen", self.api.listen),
-            )
-            if not Address(address).is_loopback
-        ]
-        if exposed and not self.auth.tokens:
-            raise ValueError(f"without auth.tokens only loopback addresses may listen: {', '.join(exposed)}")
-        return self
-
 
 def load(path: Path | None = None) -> Settings:
     """Read the settings; WrongSettings names every problem at once."""
-    problems: list[str] = []
-    said: dict[str, Any] = {}
-    if path is not None:
-        try:
-            said = yaml.safe_load(path.read_text()) or {}
-        except (OSError, yaml.YAMLError) as error:
-            raise WrongSettings([f"{path}: {error}"]) from error
-        if not isinstance(said, dict):
-            raise WrongSettings([f"{path}: must be a map of sections, not {type(said).__name__}"])
-    problems += _unknown_variables()
+    said = {} if path is None else _read(path)
+    problems = _unknown_variables()
     try:
+        problems += _exposed(said, EnvSettingsSource(Settings)())
         settings = Settings(**said)
     except ValidationError as error:
-        problems += [f"{'.'.join(map(str, e['loc'])) or 'settings'}: {e['msg']}" for e in error.errors()]
+        problems += [f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors()]
     except ValueError as error:  # a variable that holds a broken JSON list
         problems.append(str(error))
     if problems:
         raise WrongSettings(problems)
     return settings
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        said = yaml.safe_load(path.read_text()) or {}
+    except (OSError, yaml.YAMLError) as error:
+        raise WrongSettings([f"{path}: {error}"]) from error
+    if not isinstance(said, dict):
+        raise WrongSettings([f"{path}: must be a map of sections, not {type(said).__name__}"])
+    return said
+
+
+def _exposed(said: Mapping[str, Any], variables: Mapping[str, Any]) -> list[str]:
+    """The addresses that others would reach although no token is set.
+
+    Looks at the settings as they were written, so that a mistake elsewhere does not hide this one.
+    """
+
+    def written(section: str, name: str) -> Any:
+        sections = (source.get(section) for source in (variables, said))
+        return next((each[name] for each in sections if isinstance(each, Mapping) and name in each), None)
+
+    if written("auth", "tokens"):
+        return []
+    addresses = {f"{section}.{name}": written(section, name) for section, name in _LISTENING}
+    return [
+        f"{name}: {address} is not loopback, and without auth.tokens nothing else may listen"
+        for name, address in addresses.items()
+        if isinstance(address, str) and _ADDRESS.match(address) and not Address(address).is_loopback
+    ]
 
 
 def _unknown_variables() -> list[str]:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.parts import elasticsearch
+from tests.parts.missing import CannotBeHad
 
 
 @pytest.fixture(scope="session")
@@ -18,5 +19,5 @@ def elasticsearch_url() -> Iterator[str]:
     try:
         with elasticsearch.running() as url:
             yield url
-    except elasticsearch.CannotBeHad as missing:
+    except CannotBeHad as missing:
         pytest.exit(str(missing), returncode=1)

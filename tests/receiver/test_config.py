@@ -1,0 +1,89 @@
+"""Settings: read from file and variables, all problems told together, nothing exposed without a token."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from receiver.config import Address, Index, Token, load
+from receiver.errors import WrongSettings
+
+HASH = "0" * 64
+
+
+@pytest.fixture(autouse=True)
+def _bare(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No setting of the person who runs the tests."""
+    for name in [name for name in os.environ if name.startswith("OTEL_AUDIT_RECEIVER_")]:
+        monkeypatch.delenv(name)
+
+
+def _problems(path: Path | None = None) -> list[str]:
+    with pytest.raises(WrongSettings) as caught:
+        load(path)
+    return caught.value.problems
+
+
+def test_defaults_need_nothing():
+    """Without a file and without variables everything is on loopback and embedded."""
+    settings = load()
+    assert settings.index.url == "sqlite"
+    assert all(Address(a).is_loopback for a in (settings.otlp.grpc, settings.otlp.http, settings.api.listen))
+
+
+def test_variables_win_over_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """A variable changes one setting and leaves its section's others as the file has them."""
+    file = tmp_path / "otel-audit.yaml"
+    file.write_text("index: {namespace: shop, poll_ms: 20}\n")
+    monkeypatch.setenv("OTEL_AUDIT_RECEIVER_INDEX__NAMESPACE", "other")
+    index = load(file).index
+    assert (index.namespace, index.poll_ms) == ("other", 20)
+
+
+def test_all_problems_are_told_together(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """Nobody starts the server five times to learn of five mistakes."""
+    file = tmp_path / "otel-audit.yaml"
+    file.write_text("journal: {batch_max_entries: 0}\notlp: {http: nowhere}\napi: {listen: '0.0.0.0:4321'}\n")
+    monkeypatch.setenv("OTEL_AUDIT_RECEIVER_INDEX__URLL", "sqlite")
+    monkeypatch.setenv("OTEL_AUDIT_RECEIVER_INDEX__URL", "ftp://x")
+    told = "\n".join(_problems(file))
+    for setting in ("journal.batch_max_entries", "otlp.http", "api.listen", "INDEX__URLL", "index.url"):
+        assert setting in told
+
+
+def test_nothing_listens_elsewhere_without_a_token(tmp_path: Path):
+    """An address that others reach needs a credential; with one it is fine."""
+    file = tmp_path / "otel-audit.yaml"
+    file.write_text("otlp: {grpc: '0.0.0.0:4317'}\n")
+    assert "otlp.grpc" in _problems(file)[0]
+    file.write_text(
+        f"otlp: {{grpc: '0.0.0.0:4317'}}\nauth: {{tokens: [{{name: a, sha256: '{HASH}', role: sender}}]}}\n"
+    )
+    assert load(file).otlp.grpc == "0.0.0.0:4317"
+
+
+def test_tokens_are_distinct(tmp_path: Path):
+    """Two credentials of one name or one secret cannot be told apart, so they are refused."""
+    file = tmp_path / "otel-audit.yaml"
+    token = f"{{name: a, sha256: '{HASH}', role: sender}}"
+    file.write_text(f"auth: {{tokens: [{token}, {token}]}}\n")
+    assert "same name" in _problems(file)[0]
+
+
+@pytest.mark.parametrize("text", ["[1, 2]", "index: [", "nothing: {}"])
+def test_a_file_that_is_no_settings_is_named(text: str, tmp_path: Path):
+    """A broken file or an unknown section ends the start with its reason."""
+    file = tmp_path / "otel-audit.yaml"
+    file.write_text(text)
+    assert _problems(file)
+
+
+def test_a_missing_file_is_named(tmp_path: Path):
+    """A file that was asked for must be there."""
+    assert "absent.yaml" in _problems(tmp_path / "absent.yaml")[0]
+
+
+def test_a_secret_is_never_printed():
+    """Neither passwords nor token hashes appear in the settings' text."""
+    assert "hunter2" not in repr(Index(password="hunter2", api_key="hunter2"))
+    assert HASH not in repr(Token(name="a", sha256=HASH, role="sender"))
