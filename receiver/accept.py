@@ -1,0 +1,67 @@
+"""Append, fsync, acknowledge: the only promise to senders."""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from receiver.journal import Appended, Draft, Journal
+
+
+class Receipt(NamedTuple):
+    """Where one request's entries stand: in which log, from which index to which."""
+
+    log: str
+    first: int
+    last: int
+
+    def __str__(self) -> str:
+        return f"{self.log} {self.first}-{self.last}"
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """What became of one request. ``receipt`` is None when it had no entries, or one that could not be one."""
+
+    receipt: Receipt | None
+    duplicates: int
+    conflicts: int
+
+
+class Accept:
+    """There is one acknowledgement, and it means "survives a power cut"."""
+
+    def __init__(self, journal: Journal) -> None:
+        self._journal = journal
+        self._stored = self._quarantined = self._duplicates = 0
+
+    async def accept(self, drafts: Sequence[Draft]) -> Accepted:
+        """Return once every draft would survive a power cut; raise if even one might not."""
+        appended = await asyncio.wrap_future(self._journal.append(drafts))
+        broken = sum(draft.kind == "quarantined" for draft in drafts)
+        # Counted only now: what is not on disk was not accepted.
+        self._count(appended, broken)
+        return Accepted(
+            receipt=None if broken or appended.conflicts else self._receipt(appended),
+            duplicates=appended.duplicates,
+            conflicts=appended.conflicts,
+        )
+
+    def counts(self) -> dict[str, int]:
+        """Since the start: events accepted, set aside, and met again; and those waiting for their fsync."""
+        return {
+            "accepted": self._stored,
+            "quarantined": self._quarantined,
+            "duplicates": self._duplicates,
+            "waiting": self._journal.waiting,
+        }
+
+    def _receipt(self, appended: Appended) -> Receipt | None:
+        if appended.first is None or appended.last is None:
+            return None
+        return Receipt(self._journal.log, appended.first, appended.last)
+
+    def _count(self, appended: Appended, broken: int) -> None:
+        self._stored += appended.stored
+        self._quarantined += broken + appended.conflicts
+        self._duplicates += appended.duplicates

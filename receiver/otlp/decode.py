@@ -1,0 +1,64 @@
+"""Request bodies in protobuf: read whole, or only checked where nothing in them concerns us."""
+
+from google.protobuf.message import DecodeError
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+
+from receiver.errors import Refused
+
+_RESOURCE_SPANS = 1
+_VARINT, _FIXED64, _LENGTH, _FIXED32 = 0, 1, 2, 5
+
+
+def trace_request(body: bytes) -> ExportTraceServiceRequest:
+    """*body* as a request; Refused when it is not one."""
+    try:
+        return ExportTraceServiceRequest.FromString(body)
+    except DecodeError as error:
+        raise Refused(f"the body is not an ExportTraceServiceRequest: {error}") from error
+
+
+def has_spans(body: bytes) -> bool:
+    """Whether *body* carries resource spans, by its top-level fields alone; Refused when these are torn.
+
+    Costs a step for each resource, whatever their spans hold.
+    """
+    position, found = 0, False
+    try:
+        while position < len(body):
+            tag, position = _varint(body, position)
+            field, wire_type = tag >> 3, tag & 7
+            if field == 0 or (field == _RESOURCE_SPANS and wire_type != _LENGTH):
+                raise Refused(f"the body is not an ExportTraceServiceRequest: field {field}, wire type {wire_type}")
+            found = found or field == _RESOURCE_SPANS
+            position = _after(body, position, wire_type)
+    except IndexError:
+        raise Refused("the body is not an ExportTraceServiceRequest: it is cut short") from None
+    return found
+
+
+def _after(body: bytes, position: int, wire_type: int) -> int:
+    """Where the field whose value begins at *position* ends; IndexError past the end of the body."""
+    if wire_type == _VARINT:
+        return _varint(body, position)[1]
+    if wire_type == _LENGTH:
+        length, position = _varint(body, position)
+        end = position + length
+    elif wire_type in (_FIXED64, _FIXED32):
+        end = position + (8 if wire_type == _FIXED64 else 4)
+    else:
+        raise Refused(f"the body is not an ExportTraceServiceRequest: wire type {wire_type}")
+    if end > len(body):
+        raise IndexError
+    return end
+
+
+def _varint(body: bytes, position: int) -> tuple[int, int]:
+    """The varint at *position* and the position after it."""
+    value = 0
+    for shift in range(0, 70, 7):
+        byte = body[position]
+        position += 1
+        value |= (byte & 0x7F) << shift
+        if byte < 0x80:
+            return value, position
+    raise Refused("the body is not an ExportTraceServiceRequest: a number has more than ten bytes")

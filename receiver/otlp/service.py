@@ -1,0 +1,101 @@
+"""What happens to a trace request, whichever way it came: bytes in, answer out."""
+
+from dataclasses import dataclass
+
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
+    ExportTracePartialSuccess,
+    ExportTraceServiceResponse,
+)
+
+from receiver.accept import Accept, Accepted
+from receiver.clock import Clock, now_ns
+from receiver.errors import Forbidden
+from receiver.otlp import decode
+from receiver.otlp.extract import Extracted, Reception, extract
+from receiver.spool import SpoolWriter
+from receiver.tokens import Tokens
+
+RECEIPT = "otel-audit-receipt"
+
+#: A request without these bytes holds no audit event, and none of it needs to be parsed.
+MARK = b"audit."
+#: So many broken events are named in an answer; the rest is counted.
+NAMED_MAX = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Who is sending: tenant and credential's name."""
+
+    tenant: str = "default"
+    sender: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What the sender is told, and the receipt to put beside it."""
+
+    message: ExportTraceServiceResponse
+    receipt: str | None = None
+
+
+FULL_SUCCESS = Answer(ExportTraceServiceResponse())
+
+
+class TraceService:
+    """OTLP's TraceService on raw bytes, shared by gRPC and HTTP."""
+
+    def __init__(
+        self, accept: Accept, tokens: Tokens, spool: SpoolWriter | None, oldest_days: int, clock: Clock = now_ns
+    ) -> None:
+        """*spool* takes the spans for the join; None where none are kept."""
+        self._accept = accept
+        self._tokens = tokens
+        self._spool = spool
+        self._oldest_days = oldest_days
+        self._clock = clock
+
+    def caller(self, authorization: str | None) -> Caller:
+        """Who may send with this ``Authorization`` value; Unauthenticated or Forbidden when nobody may."""
+        token = self._tokens.identify(authorization)
+        if token is None:
+            return Caller()
+        if token.role != "sender":
+            raise Forbidden(f"the role {token.role} may not send")
+        return Caller(token.tenant, token.name)
+
+    async def export(self, body: bytes, caller: Caller, peer: str | None) -> Answer:
+        """Take one serialized request; the answer means that its audit events are on disk.
+
+        Raises Refused when it is not a request, Busy when it is to be sent again.
+        """
+        received_ns = self._clock()
+        if MARK not in body:
+            if decode.has_spans(body):
+                self._hand_over(body, caller, received_ns)
+            return FULL_SUCCESS
+        reception = Reception(received_ns, caller.tenant, caller.sender, peer, self._oldest_days)
+        extracted = extract(decode.trace_request(body), reception)
+        accepted = await self._accept.accept(extracted.drafts) if extracted.drafts else None
+        # Only now: a request that is told to come again brings its spans again.
+        self._hand_over(body, caller, received_ns)
+        return _answer(extracted, accepted)
+
+    def _hand_over(self, body: bytes, caller: Caller, received_ns: int) -> None:
+        if self._spool is not None:
+            self._spool.append(caller.tenant, received_ns, body)
+
+
+def _answer(extracted: Extracted, accepted: Accepted | None) -> Answer:
+    if accepted is None:
+        return FULL_SUCCESS
+    problems = list(extracted.problems)
+    if accepted.conflicts:
+        problems.append(f"{accepted.conflicts} with an event id that stands for a different event")
+    if not problems:
+        return Answer(FULL_SUCCESS.message, None if accepted.receipt is None else str(accepted.receipt))
+    count = len(extracted.problems) + accepted.conflicts
+    named = problems[:NAMED_MAX] + ([f"and {len(problems) - NAMED_MAX} more"] if len(problems) > NAMED_MAX else [])
+    text = f"{count} audit event{'s' if count > 1 else ''} quarantined: {'; '.join(named)}"
+    # Not counted as rejected: a sender drops what is rejected, and here nothing was lost.
+    return Answer(ExportTraceServiceResponse(partial_success=ExportTracePartialSuccess(error_message=text)))
