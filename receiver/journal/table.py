@@ -49,10 +49,10 @@ _INSERT_OTHER = _INSERT_ENTRY + " ON CONFLICT DO NOTHING"
 
 
 class Appended(NamedTuple):
-    """What became of one request's drafts.
+    """What became of one request's drafts: rows stored, those already there, and conflicts.
 
     ``first`` and ``last`` are the lowest and highest index among its entries, those already there included;
-    None without entries. ``conflicts`` were quarantined: their id stands for another event.
+    None without entries. A conflict was quarantined: its id stands for another event.
     """
 
     first: int | None
@@ -102,21 +102,24 @@ class _Batch:
     def add(self, drafts: Sequence[Draft]) -> Appended:
         """Take one request's drafts."""
         numbers: list[int] = []
-        stored = conflicts = 0
+        stored = duplicates = conflicts = 0
         for draft in drafts:
             if draft.kind != "entry":
-                stored += self._insert_other(draft)
+                fresh = self._insert_other(draft)
+                stored += fresh
+                duplicates += not fresh
                 continue
             known = self._known.get((draft.tenant, draft.event_id or ""))
             if known is None:
                 known = self._number(draft)
                 stored += 1
-            elif known.digest != draft.digest:
+            elif known.digest == draft.digest:
+                duplicates += 1
+            else:
                 self._insert_other(quarantined(draft))
                 conflicts += 1
                 continue
             numbers.append(known.number)
-        duplicates = len(drafts) - stored - conflicts
         return Appended(min(numbers, default=None), max(numbers, default=None), stored, duplicates, conflicts)
 
     def insert_entries(self) -> None:
@@ -130,8 +133,8 @@ class _Batch:
         self._next_number += 1
         return known
 
-    def _insert_other(self, draft: Draft) -> int:
-        return self._connection.execute(_INSERT_OTHER, _columns(draft, None)).rowcount
+    def _insert_other(self, draft: Draft) -> bool:
+        return self._connection.execute(_INSERT_OTHER, _columns(draft, None)).rowcount == 1
 
 
 def quarantined(draft: Draft) -> Draft:

@@ -1,0 +1,57 @@
+"""An ASGI application behind a socket of ours, in the running event loop."""
+
+import asyncio
+import contextlib
+import socket
+from collections.abc import Iterator
+from typing import Any
+
+import uvicorn
+
+from receiver.config import Address
+from receiver.errors import WrongSettings
+
+#: Requests begun before the end have so long to be answered.
+GRACE_S = 5
+
+
+class _Server(uvicorn.Server):
+    """uvicorn without its own signal handlers: the process has one place that decides to end."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Leave the signals alone."""
+        yield
+
+
+class WebServer:
+    """Listens from its making, answers from :meth:`start` to :meth:`stop`."""
+
+    def __init__(self, setting: str, address: Address, app: Any) -> None:
+        """Bind *address*; WrongSettings, naming *setting*, when it cannot be had."""
+        family = socket.AF_INET6 if ":" in address.host else socket.AF_INET
+        try:
+            self._socket = socket.create_server((address.host, address.port), family=family)
+        except OSError as error:
+            raise WrongSettings([f"{setting}: {address} cannot be listened on: {error.strerror}"]) from error
+        self.port: int = self._socket.getsockname()[1]
+        config = uvicorn.Config(
+            app, log_config=None, log_level="warning", access_log=False, timeout_graceful_shutdown=GRACE_S
+        )
+        self._server = _Server(config)
+        self._serving: asyncio.Task[None] | None = None
+
+    async def start(self) -> None:
+        """Begin to answer."""
+        self._serving = asyncio.create_task(self._server.serve(sockets=[self._socket]))
+        while not self._server.started and not self._serving.done():
+            await asyncio.sleep(0.01)
+        if self._serving.done():
+            await self._serving
+
+    async def stop(self) -> None:
+        """Take no more requests, answer those begun, close the socket."""
+        self._server.should_exit = True
+        if self._serving is not None:
+            await self._serving
+        self._socket.close()
