@@ -1,0 +1,57 @@
+"""Who acts, from where, in which request: what ``bind`` says of everything recorded inside it."""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
+from types import MappingProxyType
+from typing import Any, TypedDict, Unpack
+
+from otel_audit import wire
+from otel_audit.entry import ActorType
+from otel_audit.errors import InvalidEvent
+
+
+class Facts(TypedDict, total=False):
+    """What may be said of an actor and a request; names as in the entry. None says nothing."""
+
+    user_id: str | None
+    user_email: str | None
+    user_roles: list[str] | tuple[str, ...] | None
+    actor_type: ActorType | None
+    session_id: str | None
+    ip_address: str | None
+    user_agent: str | None
+    http_method: str | None
+    path: str | None
+    status_code: int | None
+    request_id: str | None
+
+
+_NOTHING: Mapping[str, Any] = MappingProxyType({})
+_bound: ContextVar[Mapping[str, Any]] = ContextVar("otel_audit_bound", default=_NOTHING)
+
+
+def bound() -> Mapping[str, Any]:
+    """The attributes bound here and now."""
+    return _bound.get()
+
+
+@contextmanager
+def bind(**facts: Unpack[Facts]) -> Iterator[None]:
+    """Say who acts in what follows; nests, and the inner one wins. Follows ``await`` and new tasks.
+
+    Raises InvalidEvent for a name that is no such fact.
+    """
+    token = _bound.set({**_bound.get(), **attributes(facts)})
+    try:
+        yield
+    finally:
+        _bound.reset(token)
+
+
+def attributes(facts: Mapping[str, Any]) -> dict[str, Any]:
+    """Entry fields as attributes of the wire convention, without those that are None."""
+    unknown = facts.keys() - wire.ATTRIBUTE_OF.keys()
+    if unknown:
+        raise InvalidEvent(f"no such field: {', '.join(sorted(unknown))}")
+    return {wire.ATTRIBUTE_OF[name]: value for name, value in facts.items() if value is not None}
