@@ -33,7 +33,7 @@ class Accept:
 
     def __init__(self, journal: Journal) -> None:
         self._journal = journal
-        self._counts = {"journalled": 0, "quarantined": 0, "duplicates": 0}
+        self._counts = {"accepted": 0, "quarantined": 0, "duplicates": 0}
 
     async def accept(self, drafts: Sequence[Draft]) -> Accepted:
         """Return once every draft would survive a power cut; raise if even one might not."""
@@ -48,7 +48,7 @@ class Accept:
         )
 
     def counts(self) -> dict[str, int]:
-        """Since the start: rows journalled, events set aside (repeats too) and met again; and rows waiting now."""
+        """Since the start: events stored, set aside (repeats too) and met again; and those waiting for their fsync."""
         return {**self._counts, "waiting": self._journal.waiting}
 
     def _receipt(self, appended: Appended) -> Receipt | None:
@@ -57,6 +57,6 @@ class Accept:
         return Receipt(self._journal.log, appended.first, appended.last)
 
     def _count(self, appended: Appended, broken: int) -> None:
-        self._counts["journalled"] += appended.stored + appended.conflicts
+        self._counts["accepted"] += appended.stored
         self._counts["quarantined"] += broken + appended.conflicts
         self._counts["duplicates"] += appended.duplicates

@@ -49,7 +49,7 @@ _INSERT_OTHER = _INSERT_ENTRY + " ON CONFLICT DO NOTHING"
 
 
 class Appended(NamedTuple):
-    """What became of one request's drafts: rows stored, those already there, and conflicts.
+    """What became of one request's entries and reports: how many were stored, were already there, or conflict.
 
     ``first`` and ``last`` are the lowest and highest index among its entries, those already there included;
     None without entries. A conflict was quarantined: its id stands for another event.
@@ -104,7 +104,10 @@ class _Batch:
         numbers: list[int] = []
         stored = duplicates = conflicts = 0
         for draft in drafts:
-            if draft.kind != "entry":
+            if draft.kind == "quarantined":  # counted by whoever found it broken
+                self._insert_other(draft)
+                continue
+            if draft.kind == "report":
                 fresh = self._insert_other(draft)
                 stored += fresh
                 duplicates += not fresh
@@ -125,6 +128,7 @@ class _Batch:
     def insert_entries(self) -> None:
         """Write the new entries in one go."""
         self._connection.executemany(_INSERT_ENTRY, self._entries)
+        self._entries.clear()
 
     def _number(self, draft: Draft) -> Known:
         known = Known(draft.digest, self._next_number)
@@ -134,6 +138,7 @@ class _Batch:
         return known
 
     def _insert_other(self, draft: Draft) -> bool:
+        self.insert_entries()  # rows stand in the order they came
         return self._connection.execute(_INSERT_OTHER, _columns(draft, None)).rowcount == 1
 
 
