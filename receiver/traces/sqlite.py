@@ -1,0 +1,108 @@
+"""Spans in a SQLite file of their own, ``spans.db``."""
+
+import sqlite3
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import orjson
+
+from receiver.errors import Unavailable
+from receiver.sqlite import open_reader, open_writer
+from receiver.traces.port import Found
+from receiver.traces.span import Span
+from receiver.traces.stored import completeness, from_stored, to_stored
+
+FILE = "spans.db"
+
+_MIGRATIONS = (
+    """
+    CREATE TABLE span (
+        tenant TEXT NOT NULL,
+        trace_id TEXT NOT NULL,
+        span_id TEXT NOT NULL,
+        start_ns INTEGER NOT NULL,
+        end_ns INTEGER NOT NULL,
+        attributes INTEGER NOT NULL,
+        stored BLOB NOT NULL,
+        PRIMARY KEY (trace_id, tenant, span_id)
+    ) WITHOUT ROWID;
+    CREATE TABLE cursor (log TEXT PRIMARY KEY, position INTEGER NOT NULL) WITHOUT ROWID;
+    """,
+)
+# Times of OTLP are unsigned; what lies beyond SQLite's integers is compared as its largest.
+_INTEGER_MAX = 2**63 - 1
+_PUT = """
+    INSERT INTO span VALUES (?, ?, ?, ?, ?, ?, ?)
+    ON CONFLICT DO UPDATE SET
+        start_ns = excluded.start_ns, end_ns = excluded.end_ns,
+        attributes = excluded.attributes, stored = excluded.stored
+    WHERE (end_ns, attributes) < (excluded.end_ns, excluded.attributes)
+"""
+_TRACE = "SELECT stored FROM span WHERE trace_id = ? AND tenant = ? ORDER BY start_ns, span_id LIMIT ?"
+
+
+class SqliteSpans:
+    """One row a span. Opened for writing by one process, for reading by any number; threads take turns."""
+
+    name = "sqlite"
+
+    def __init__(self, data_dir: Path, trace_max_spans: int, *, write: bool) -> None:
+        path = data_dir / FILE
+        self._max = trace_max_spans
+        self._turn = threading.Lock()
+        self._connection = open_writer(path, _MIGRATIONS) if write else open_reader(path)
+
+    def prepare(self) -> None:
+        """Opening has set up everything."""
+
+    def put(self, spans: Sequence[Span]) -> None:
+        """See :class:`~receiver.traces.port.SpanStore`. One transaction: a crash leaves all of them or none."""
+        rows = [_row(span) for span in spans]
+        with self._turn, _answering():
+            self._connection.execute("BEGIN IMMEDIATE")
+            try:
+                self._connection.executemany(_PUT, rows)
+                self._connection.execute("COMMIT")
+            except sqlite3.Error:
+                if self._connection.in_transaction:
+                    self._connection.execute("ROLLBACK")
+                raise
+
+    def advance(self, log: str, cursor: int) -> None:
+        """See :class:`~receiver.traces.port.SpanStore`."""
+        with self._turn, _answering():
+            self._connection.execute("INSERT OR REPLACE INTO cursor VALUES (?, ?)", (log, cursor))
+
+    def cursor(self, log: str) -> int:
+        """See :class:`~receiver.traces.port.SpanStore`."""
+        with self._turn, _answering():
+            found = self._connection.execute("SELECT position FROM cursor WHERE log = ?", (log,)).fetchone()
+        return 0 if found is None else int(found[0])
+
+    def trace(self, tenant: str, trace_id: str) -> Found:
+        """See :class:`~receiver.traces.port.TraceSource`."""
+        with self._turn, _answering():
+            rows = self._connection.execute(_TRACE, (trace_id, tenant, self._max + 1)).fetchall()
+        spans = tuple(from_stored(orjson.loads(stored)) for (stored,) in rows[: self._max])
+        return Found(spans, len(rows) > self._max)
+
+    def close(self) -> None:
+        """See :class:`~receiver.traces.port.TraceSource`."""
+        self._connection.close()
+
+
+@contextmanager
+def _answering() -> Iterator[None]:
+    """Turns SQLite's trouble into ours."""
+    try:
+        yield
+    except sqlite3.OperationalError as error:
+        raise Unavailable(f"{FILE}: {error}") from error
+
+
+def _row(span: Span) -> tuple[str | int | bytes, ...]:
+    end_ns, attributes = completeness(span)
+    bounded = (min(span.start_ns, _INTEGER_MAX), min(end_ns, _INTEGER_MAX))
+    return span.tenant, span.trace_id, span.span_id, *bounded, attributes, orjson.dumps(to_stored(span))

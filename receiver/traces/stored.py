@@ -1,0 +1,23 @@
+"""A span as the JSON the stores keep."""
+
+from dataclasses import asdict
+from typing import Any
+
+from receiver.traces.span import Span, SpanError
+
+
+def to_stored(span: Span) -> dict[str, Any]:
+    """*span* as plain JSON."""
+    return asdict(span)
+
+
+def from_stored(stored: dict[str, Any]) -> Span:
+    """The span that :func:`to_stored` was given."""
+    error = stored["error"]
+    links = tuple((trace_id, span_id) for trace_id, span_id in stored["links"])
+    return Span(**{**stored, "error": None if error is None else SpanError(**error), "links": links})
+
+
+def completeness(span: Span) -> tuple[int, int]:
+    """How much is known of a span, to tell which of two versions stays: the later end, then more attributes."""
+    return span.end_ns, len(span.attributes)
