@@ -127,6 +127,8 @@ class _Batch:
 
     def insert_entries(self) -> None:
         """Write the new entries in one go."""
+        if not self._entries:
+            return
         self._connection.executemany(_INSERT_ENTRY, self._entries)
         self._entries.clear()
 
