@@ -27,9 +27,9 @@ def has_spans(body: bytes) -> bool:
         while position < len(body):
             tag, position = _varint(body, position)
             field, wire_type = tag >> 3, tag & 7
-            if field == 0 or (field == _RESOURCE_SPANS and wire_type != _LENGTH):
-                raise Refused(f"the body is not an ExportTraceServiceRequest: field {field}, wire type {wire_type}")
-            found = found or field == _RESOURCE_SPANS
+            if field == 0:
+                raise Refused("the body is not an ExportTraceServiceRequest: there is no field 0")
+            found = found or (field == _RESOURCE_SPANS and wire_type == _LENGTH)
             position = _after(body, position, wire_type)
     except IndexError:
         raise Refused("the body is not an ExportTraceServiceRequest: it is cut short") from None
