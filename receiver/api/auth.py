@@ -1,0 +1,56 @@
+"""Who may ask what: bearer tokens with roles, and without tokens only a browser or program of this machine."""
+
+from collections.abc import Callable
+from typing import NamedTuple
+from urllib.parse import urlsplit
+
+from fastapi import Request
+
+from receiver.config import Role
+from receiver.errors import Forbidden
+from receiver.tokens import Tokens
+
+#: Role ▶ what it may do.
+MAY: dict[Role, frozenset[str]] = {
+    "sender": frozenset(),
+    "viewer": frozenset({"read"}),
+    "investigator": frozenset({"read", "investigate"}),
+    "administrator": frozenset({"read", "investigate", "administer"}),
+}
+
+_LOCAL_HOSTS = frozenset({"localhost", "127.0.0.1", "::1"})
+
+
+class Reader(NamedTuple):
+    """Who asks, and whose entries are shown."""
+
+    name: str | None
+    tenant: str
+
+
+def may(act: str, tokens: Tokens) -> Callable[[Request], Reader]:
+    """A dependency that lets through who may *act*; Unauthenticated or Forbidden for everyone else."""
+
+    def check(request: Request) -> Reader:
+        token = tokens.identify(request.headers.get("authorization"))
+        if token is None:
+            _only_from_here(request)
+            return Reader(None, "default")
+        if act not in MAY[token.role]:
+            raise Forbidden(f"the role {token.role} may not {act}")
+        return Reader(token.name, token.tenant)
+
+    return check
+
+
+def _only_from_here(request: Request) -> None:
+    """Where no token guards the API, a page of another site must not read it through the user's browser.
+
+    A name that points at loopback (DNS rebinding) shows in Host, a foreign page in Origin.
+    """
+    host = urlsplit(f"//{request.headers.get('host', '')}").hostname
+    if host not in _LOCAL_HOSTS:
+        raise Forbidden(f"Host {host} is not this machine")
+    origin = request.headers.get("origin")
+    if origin is not None and urlsplit(origin).hostname not in _LOCAL_HOSTS:
+        raise Forbidden(f"Origin {origin} is not this machine")

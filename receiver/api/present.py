@@ -1,0 +1,31 @@
+"""Entries as the API shows them: flat, with one readable sentence and what changed."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from otel_audit.entry import Entry
+from receiver.correlate.desk import Freshness
+from receiver.correlate.history import changes
+from receiver.sentence import sentence
+
+Json = dict[str, Any]
+
+
+def entry(shown: Entry) -> Json:
+    """One entry; a field that nobody told is null."""
+    return {
+        **shown.model_dump(mode="json"),
+        "message": sentence(shown),
+        "changes": changes(shown),
+        "anomalies": [],
+    }
+
+
+def entries(shown: Iterable[Entry]) -> list[Json]:
+    """Several of them, in their order."""
+    return [entry(each) for each in shown]
+
+
+def freshness(known: Freshness) -> Json:
+    """What every answer carries: up to when it is complete, and what it may lack."""
+    return {"as_of": known.as_of, "warnings": list(known.warnings)}

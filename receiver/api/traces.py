@@ -1,0 +1,47 @@
+"""``/traces``: a trace with its entries, and the trace of an entry."""
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends
+
+from receiver.api import present
+from receiver.api.auth import Reader, may
+from receiver.api.documents import EntriesDocument, TraceDocument
+from receiver.api.params import read_event_id, read_trace_id
+from receiver.correlate.desk import Desk
+from receiver.errors import NotFound
+from receiver.tokens import Tokens
+
+
+def routes(desk: Desk, tokens: Tokens) -> APIRouter:
+    """The routes of this noun."""
+    router = APIRouter(tags=["traces"])
+    allowed = Annotated[Reader, Depends(may("read", tokens))]
+
+    def joined(tenant: str, trace_id: str) -> present.Json:
+        (trace, entries), freshness = desk.trace(tenant, trace_id)
+        return {**trace, "entries": present.entries(entries), **present.freshness(freshness)}
+
+    @router.get("/traces/{trace_id}", response_model=TraceDocument)
+    def trace(trace_id: str, reader: allowed) -> Any:
+        """The spans and entries of a trace as one."""
+        return joined(reader.tenant, read_trace_id(trace_id))
+
+    @router.get("/traces/{trace_id}/entries", response_model=EntriesDocument)
+    def entries(trace_id: str, reader: allowed) -> Any:
+        """The entries of a trace alone, oldest first."""
+        wanted = read_trace_id(trace_id)
+        found, freshness = desk.entries_of_trace(reader.tenant, wanted)
+        if not found:
+            raise NotFound(f"no entry of trace {wanted} up to {freshness.as_of}")
+        return {"entries": present.entries(found), **present.freshness(freshness)}
+
+    @router.get("/entries/{event_id}/trace", response_model=TraceDocument)
+    def trace_of_entry(event_id: str, reader: allowed) -> Any:
+        """The trace that explains an entry."""
+        entry = desk.entry(reader.tenant, read_event_id(event_id))
+        if entry.trace_id is None:
+            raise NotFound(f"entry {entry.event_id} stands in no trace")
+        return joined(reader.tenant, entry.trace_id)
+
+    return router

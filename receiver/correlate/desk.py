@@ -1,0 +1,181 @@
+"""Where questions are answered: the index, the spans and the journal side by side."""
+
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from otel_audit.canonical import rfc3339
+from otel_audit.entry import Entry
+from receiver.clock import SECOND_NS, Clock, now_ns
+from receiver.correlate.history import state_after
+from receiver.correlate.join import join
+from receiver.errors import NotFound, Unavailable
+from receiver.index.port import EntryIndex, Page
+from receiver.index.query import LIMIT_MAX, Query
+from receiver.journal import JournalReader
+from receiver.metrics import read_states
+from receiver.traces.port import SpanStore
+from receiver.traces.span import Span
+
+#: A lag below this is the ordinary distance between accept and follow.
+LAG_TOLD_S = 5.0
+#: A process that has not written its state for this long is not running.
+SILENT_S = 5.0
+#: Entries of one trace or resource that one answer holds.
+ENTRIES_MAX = 10 * LIMIT_MAX
+
+
+class Freshness(NamedTuple):
+    """Up to when the answer is complete, and what stands in the way of more."""
+
+    as_of: str
+    lag_s: float
+    warnings: tuple[str, ...]
+
+
+class Answered(NamedTuple):
+    """A value and how far it may be trusted."""
+
+    value: Any
+    freshness: Freshness
+
+
+class Desk:
+    """Answers questions about entries and traces. Any number of threads ask at once.
+
+    *open_index*, *open_store* and *open_journal* are asked again until they answer: the files of a receiver that
+    has just been installed appear with its first event.
+    """
+
+    def __init__(
+        self,
+        data_dir: Path,
+        open_index: Callable[[], EntryIndex],
+        open_store: Callable[[], SpanStore],
+        open_journal: Callable[[], JournalReader],
+        *,
+        traces_kept: str,
+        clock: Clock = now_ns,
+    ) -> None:
+        self._data_dir = data_dir
+        self._openers: dict[str, Callable[[], Any]] = {
+            "index": open_index,
+            "spans": open_store,
+            "journal": open_journal,
+        }
+        self._open: dict[str, Any] = {}
+        self._opening = threading.Lock()
+        self._journal_turn = threading.Lock()
+        self._traces_kept = traces_kept
+        self._clock = clock
+
+    def close(self) -> None:
+        """Let go of what was opened."""
+        for part in self._open.values():
+            part.close()
+        self._open.clear()
+
+    # -- questions
+
+    def search(self, query: Query) -> tuple[Page, Freshness]:
+        """One page of entries. The freshness is of before the search, so that it never promises too much."""
+        freshness = self.freshness()
+        return self._index().search(query), freshness
+
+    def entry(self, tenant: str, event_id: str) -> Entry:
+        """One entry; NotFound says how far the index is when it is not there."""
+        entry = self._index().get(tenant, event_id)
+        if entry is None:
+            raise NotFound(f"no entry {event_id} up to {self.freshness().as_of}")
+        return entry
+
+    def entries_of_trace(self, tenant: str, trace_id: str) -> tuple[list[Entry], Freshness]:
+        """The entries of a trace, oldest first."""
+        freshness = self.freshness()
+        return self._all(Query(tenant=tenant, trace_id=trace_id, order="asc", limit=LIMIT_MAX), freshness)
+
+    def trace(self, tenant: str, trace_id: str) -> Answered:
+        """Spans and entries of a trace as one; NotFound when neither is known."""
+        entries, freshness = self.entries_of_trace(tenant, trace_id)
+        warnings = list(freshness.warnings)
+        spans: tuple[Span, ...] = ()
+        truncated, source = False, None
+        try:
+            spans, truncated = self._spans().trace(tenant, trace_id)
+            source = self._spans().name if spans else None
+        except Unavailable as error:
+            warnings.append(f"the spans cannot be read: {error}")
+        if not spans and not entries:
+            raise NotFound(f"no trace {trace_id} up to {freshness.as_of}")
+        if not spans:
+            warnings.append(self._why_no_spans())
+        if truncated:
+            warnings.append(f"the trace has more spans than are read at once; the first {len(spans)} are shown")
+        joined = join(trace_id, source, spans, entries)
+        return Answered((joined, entries), freshness._replace(warnings=tuple(warnings)))
+
+    def history(self, tenant: str, resource_type: str, resource_id: str) -> Answered:
+        """The entries of a resource, oldest first, and the state they lead to."""
+        query = Query(tenant=tenant, resource_type=resource_type, resource_id=resource_id, order="asc", limit=LIMIT_MAX)
+        entries, freshness = self._all(query, self.freshness())
+        return Answered((entries, state_after(entries)), freshness)
+
+    def freshness(self) -> Freshness:
+        """``as_of`` is the receipt of the oldest entry not yet indexed, else now."""
+        now = self._clock()
+        warnings = self._silent()
+        try:
+            journal = self._part("journal")
+            cursor = self._index().cursor(journal.log)
+            with self._journal_turn:
+                waiting = journal.first_after(cursor)
+        except Unavailable as error:
+            return Freshness(rfc3339(now), 0.0, (*warnings, f"how far the index is cannot be told: {error}"))
+        if waiting is None:
+            return Freshness(rfc3339(now), 0.0, warnings)
+        lag_s = max(0, now - waiting.received_ns) / SECOND_NS
+        if lag_s > LAG_TOLD_S:
+            warnings = (*warnings, f"the index is {lag_s:.0f} s behind: what came since is not in this answer")
+        return Freshness(rfc3339(waiting.received_ns), lag_s, warnings)
+
+    # -- parts
+
+    def _index(self) -> EntryIndex:
+        index: EntryIndex = self._part("index")
+        return index
+
+    def _spans(self) -> SpanStore:
+        store: SpanStore = self._part("spans")
+        return store
+
+    def _part(self, name: str) -> Any:
+        with self._opening:
+            if name not in self._open:
+                self._open[name] = self._openers[name]()
+            return self._open[name]
+
+    def _all(self, query: Query, freshness: Freshness) -> tuple[list[Entry], Freshness]:
+        """Every page of *query* up to ENTRIES_MAX; a warning says when there were more."""
+        entries: list[Entry] = []
+        while len(entries) < ENTRIES_MAX:
+            page = self._index().search(query)
+            entries += page.entries
+            if page.next is None:
+                return entries, freshness
+            query = query.next_after(page.next)
+        told = f"there are more entries than one answer holds; the first {len(entries)} are shown"
+        return entries, freshness._replace(warnings=(*freshness.warnings, told))
+
+    def _silent(self) -> tuple[str, ...]:
+        states = read_states(self._data_dir)
+        return tuple(
+            f"{name} is not running: {consequence}"
+            for name, consequence in (("accept", "nothing new comes in"), ("follow", "nothing new is indexed"))
+            if states.get(name, {"age_s": SILENT_S + 1})["age_s"] > SILENT_S
+        )
+
+    def _why_no_spans(self) -> str:
+        if self._traces_kept == "none":
+            return "no spans are kept here (traces.keep: none)"
+        return "no spans of this trace are known: they were sampled out, have expired, or have not come yet"
