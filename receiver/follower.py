@@ -95,14 +95,14 @@ class Follower:
         behind = True
         while not self._stopping.is_set():
             self._patiently(self._tick)
-            if behind or self._reader.changed():
+            if behind or self._patiently(self._reader.changed):
                 behind = self._catch_up_once()
             else:
                 self._stopping.wait(self._poll_s)
 
     def _catch_up_once(self) -> bool:
         """Do one batch; whether there may be another."""
-        rows = self._reader.read(self.position, self._batch_max)
+        rows = self._patiently(lambda: self._reader.read(self.position, self._batch_max))
         if rows:
             self._patiently(lambda: self._step(rows))
             self.position = rows[-1].seq

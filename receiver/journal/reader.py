@@ -1,10 +1,11 @@
 """The journal as the other processes see it."""
 
+import sqlite3
 from collections.abc import Sequence
 from pathlib import Path
-from sqlite3 import Connection
 from typing import Any
 
+from receiver.errors import Damaged, Unavailable
 from receiver.journal.row import Kind, Row
 from receiver.journal.table import FILE
 from receiver.sqlite import open_reader
@@ -13,9 +14,12 @@ _COLUMNS = 'seq, kind, tenant, event_id, number, "values", seen, outlier, receiv
 
 
 class JournalReader:
-    """Reads what is committed while another process writes; used by one thread at a time."""
+    """Reads what is committed while another process writes; used by one thread at a time.
 
-    def __init__(self, connection: Connection) -> None:
+    Every call raises Unavailable when the file does not answer now, Damaged when it is not a journal any more.
+    """
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
         self._version = -1
         self.log: str = connection.execute("SELECT value FROM meta WHERE name = 'log'").fetchone()[0]
@@ -28,26 +32,34 @@ class JournalReader:
     def read(self, after_seq: int, limit: int) -> list[Row]:
         """At most *limit* rows after *after_seq*, in the order they were journalled."""
         query = f"SELECT {_COLUMNS} FROM journal WHERE seq > ? ORDER BY seq LIMIT ?"  # noqa: S608
-        return [_row(columns) for columns in self._connection.execute(query, (after_seq, limit))]
+        return [_row(columns) for columns in self._ask(query, after_seq, limit)]
 
     def last_seq(self) -> int:
         """The last row's number; 0 when there is none."""
-        return int(self._connection.execute("SELECT coalesce(max(seq), 0) FROM journal").fetchone()[0])
+        return int(self._ask("SELECT coalesce(max(seq), 0) FROM journal")[0][0])
 
     def first_after(self, seq: int, kind: Kind = "entry") -> Row | None:
         """The first row of *kind* after *seq*."""
         query = f"SELECT {_COLUMNS} FROM journal WHERE seq > ? AND kind = ? ORDER BY seq LIMIT 1"  # noqa: S608
-        columns = self._connection.execute(query, (seq, kind)).fetchone()
-        return None if columns is None else _row(columns)
+        found = self._ask(query, seq, kind)
+        return _row(found[0]) if found else None
 
     def changed(self) -> bool:
         """Whether anything was committed since the last call; True the first time. Costs microseconds."""
-        before, self._version = self._version, self._connection.execute("PRAGMA data_version").fetchone()[0]
+        before, self._version = self._version, self._ask("PRAGMA data_version")[0][0]
         return before != self._version
 
     def close(self) -> None:
         """Let go of the file."""
         self._connection.close()
+
+    def _ask(self, query: str, *parameters: object) -> list[Any]:
+        try:
+            return self._connection.execute(query, parameters).fetchall()
+        except sqlite3.OperationalError as error:  # its writer is just starting again after a crash
+            raise Unavailable(f"the journal does not answer: {error}") from error
+        except sqlite3.DatabaseError as error:
+            raise Damaged(f"the journal is broken: {error}", f"keep {FILE} for examination") from error
 
 
 def _row(columns: Sequence[Any]) -> Row:

@@ -1,0 +1,121 @@
+"""OTLP over gRPC."""
+
+from pathlib import Path
+
+import grpc
+import grpc.aio
+import pytest
+from google.rpc.error_details_pb2 import RetryInfo
+from google.rpc.status_pb2 import Status
+
+from receiver.config import Address
+from receiver.errors import Busy, WrongSettings
+from receiver.otlp.grpc import GrpcServer, peer_address
+from tests.receiver.otlp.doors import MAX_BYTES, TOKENS, Doors, through
+from tests.receiver.otlp.requests import event, request, span
+
+BODY = request(span(event(audit__reason="x"))).SerializeToString()
+
+
+async def refusal(doors: Doors, body: bytes, token: str | None = None) -> grpc.aio.AioRpcError:
+    with pytest.raises(grpc.aio.AioRpcError) as caught:
+        await doors.call(body, token)
+    return caught.value
+
+
+def test_gzip_is_taken(tmp_path: Path) -> None:
+    """As every OTLP server must."""
+
+    async def what(doors: Doors) -> None:
+        await doors.call(BODY, compression=grpc.Compression.Gzip)
+        assert len(doors.rows()) == 1
+
+    through(tmp_path, what)
+
+
+@pytest.mark.parametrize(
+    ("body", "code"),
+    [
+        (b"audit. is no protobuf", grpc.StatusCode.INVALID_ARGUMENT),
+        (BODY[:-3], grpc.StatusCode.INVALID_ARGUMENT),
+        (bytes(MAX_BYTES + 1), grpc.StatusCode.RESOURCE_EXHAUSTED),
+    ],
+)
+def test_bad_input_is_refused_for_good(body: bytes, code: grpc.StatusCode, tmp_path: Path) -> None:
+    """No RetryInfo: sending it again cannot help. The next request is taken."""
+
+    async def what(doors: Doors) -> None:
+        error = await refusal(doors, body)
+        assert error.code() == code
+        assert "google.rpc.retryinfo-bin" not in dict(error.trailing_metadata())
+        assert doors.rows() == []
+        await doors.call(BODY)
+
+    through(tmp_path, what)
+
+
+def test_a_large_request_is_refused_after_inflating_too(tmp_path: Path) -> None:
+    """Compressed it is small; what counts is what it inflates to."""
+
+    async def what(doors: Doors) -> None:
+        with pytest.raises(grpc.aio.AioRpcError) as caught:
+            await doors.call(bytes(10 * MAX_BYTES), compression=grpc.Compression.Gzip)
+        assert caught.value.code() == grpc.StatusCode.RESOURCE_EXHAUSTED
+
+    through(tmp_path, what)
+
+
+def test_busy_says_when_to_come_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """UNAVAILABLE with RetryInfo, in both places where senders look."""
+
+    async def what(doors: Doors) -> None:
+        def busy(drafts: object) -> None:
+            raise Busy("full", 2.5)
+
+        monkeypatch.setattr(doors.journal, "append", busy)
+        error = await refusal(doors, BODY)
+        assert error.code() == grpc.StatusCode.UNAVAILABLE
+        trailers = dict(error.trailing_metadata())
+        assert RetryInfo.FromString(trailers["google.rpc.retryinfo-bin"]).retry_delay.ToMilliseconds() == 2500
+        (detail,) = Status.FromString(trailers["grpc-status-details-bin"]).details
+        assert detail.Is(RetryInfo.DESCRIPTOR)
+
+    through(tmp_path, what)
+
+
+@pytest.mark.parametrize(
+    ("token", "code"),
+    [
+        ("reader", grpc.StatusCode.PERMISSION_DENIED),
+        ("stranger", grpc.StatusCode.UNAUTHENTICATED),
+        (None, grpc.StatusCode.UNAUTHENTICATED),
+    ],
+)
+def test_only_senders_send(token: str | None, code: grpc.StatusCode, tmp_path: Path) -> None:
+    """A sender's token is taken, any other refused."""
+
+    async def what(doors: Doors) -> None:
+        assert (await refusal(doors, BODY, token)).code() == code
+        await doors.call(BODY, "shop")
+        assert [row.tenant for row in doors.rows()] == ["acme"]
+
+    through(tmp_path, what, TOKENS)
+
+
+@pytest.mark.parametrize(
+    ("peer", "address"),
+    [("ipv4:10.0.0.1:5000", "10.0.0.1"), ("ipv6:%5B::1%5D:5000", "::1"), ("ipv6:[::1]:5000", "::1"), ("unix:", None)],
+)
+def test_the_peer_is_an_address(peer: str, address: str | None) -> None:
+    """As it stands on the entry."""
+    assert peer_address(peer) == address
+
+
+def test_a_port_that_is_taken_is_a_wrong_setting(tmp_path: Path) -> None:
+    """Two receivers never share a port unnoticed."""
+
+    async def what(doors: Doors) -> None:
+        with pytest.raises(WrongSettings, match=r"otlp\.grpc"):
+            GrpcServer(doors.service, Address(f"127.0.0.1:{doors.grpc.port}"), 1024)
+
+    through(tmp_path, what)

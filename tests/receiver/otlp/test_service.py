@@ -1,0 +1,158 @@
+"""What happens to a request, whichever way it came."""
+
+from pathlib import Path
+
+import pytest
+
+from receiver.journal import Journal
+from tests.receiver.otlp.doors import Doors, through
+from tests.receiver.otlp.requests import event, request, server_span, span
+
+ID = "0192f0c1-2345-7abc-8def-0123456789ab"
+GOOD = event(audit__reason="x")
+BROKEN = event("order.create.success", audit__outcome="perhaps")
+
+
+def test_the_answer_carries_a_receipt(tmp_path: Path) -> None:
+    """Which log, from which index to which: over gRPC a trailer, over HTTP a header."""
+
+    async def what(doors: Doors) -> None:
+        answer, trailers = await doors.call(
+            request(span(event("a", audit__x=1), event("b", audit__x=1))).SerializeToString()
+        )
+        assert not answer.HasField("partial_success")
+        assert trailers["otel-audit-receipt"] == f"{doors.journal.log} 0-1"
+        response = await doors.post(request(span(event("b", audit__x=1), event("c", audit__x=1))).SerializeToString())
+        assert (response.status_code, response.content) == (200, b"")
+        # "b" stands second in its span above and first here, and no equal one stands before it: the same event.
+        assert response.headers["otel-audit-receipt"] == f"{doors.journal.log} 1-2"
+
+    through(tmp_path, what)
+
+
+def test_a_request_without_audit_events_goes_to_the_join_alone(tmp_path: Path) -> None:
+    """Its spans may belong to an audited trace; nothing is journalled, and no receipt is given."""
+    body = request(span(), server_span(url__path="/")).SerializeToString()
+
+    async def what(doors: Doors) -> None:
+        _, trailers = await doors.call(body)
+        assert "otel-audit-receipt" not in trailers
+        assert (doors.rows(), doors.spooled()) == ([], [body])
+
+    through(tmp_path, what)
+
+
+def test_an_empty_request_is_a_success(tmp_path: Path) -> None:
+    """The specification says so; there is nothing to hand over."""
+
+    async def what(doors: Doors) -> None:
+        await doors.call(b"")
+        assert (await doors.post(b"{}", "application/json")).json() == {}
+        assert (doors.rows(), doors.spooled()) == ([], [])
+
+    through(tmp_path, what)
+
+
+def test_the_same_request_twice_is_one_entry(tmp_path: Path) -> None:
+    """Over either way, before and after a restart, with the same receipt."""
+    body = request(span(GOOD)).SerializeToString()
+    receipts = []
+
+    async def what(doors: Doors) -> None:
+        _, trailers = await doors.call(body)
+        response = await doors.post(body)
+        receipts.extend([trailers["otel-audit-receipt"], response.headers["otel-audit-receipt"]])
+        assert [row.kind for row in doors.rows()] == ["entry"]
+
+    through(tmp_path, what)
+    through(tmp_path, what)
+    assert len(receipts) == 4
+    assert len(set(receipts)) == 1
+
+
+def test_one_broken_event_is_named_and_nothing_rejected(tmp_path: Path) -> None:
+    """An OTLP sender drops what is rejected: the broken one is kept, said in the answer, and gives no receipt."""
+    body = request(span(GOOD, BROKEN, event("c", audit__x=1))).SerializeToString()
+
+    async def what(doors: Doors) -> None:
+        answer, trailers = await doors.call(body)
+        assert answer.partial_success.rejected_spans == 0
+        assert answer.partial_success.error_message == (
+            "1 audit event quarantined: order.create.success: audit.outcome must be one of "
+            "success, failure, unknown, not 'perhaps'"
+        )
+        assert "otel-audit-receipt" not in trailers
+        assert sorted(row.kind for row in doors.rows()) == ["entry", "entry", "quarantined"]
+
+    through(tmp_path, what)
+
+
+def test_an_id_used_for_another_event_is_named(tmp_path: Path) -> None:
+    """The sender hears of it, and the first event stands."""
+
+    async def what(doors: Doors) -> None:
+        await doors.call(request(span(event("first", audit__record__id=ID))).SerializeToString())
+        answer, trailers = await doors.call(request(span(event("other", audit__record__id=ID))).SerializeToString())
+        assert answer.partial_success.error_message == (
+            "1 audit event quarantined: 1 with an event id that stands for a different event"
+        )
+        assert "otel-audit-receipt" not in trailers
+
+    through(tmp_path, what)
+
+
+def test_many_broken_events_make_a_short_answer(tmp_path: Path) -> None:
+    """Ten are named, the others counted."""
+    events = [event(f"e{number}", audit__outcome="perhaps") for number in range(15)]
+
+    async def what(doors: Doors) -> None:
+        answer, _ = await doors.call(request(span(*events)).SerializeToString())
+        assert answer.partial_success.error_message.startswith("15 audit events quarantined: e0: ")
+        assert answer.partial_success.error_message.endswith("; and 5 more")
+
+    through(tmp_path, what)
+
+
+def test_no_answer_before_the_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """While the commit has not returned, the sender waits; when it fails, it is told to send again, spans and all."""
+    body = request(span(GOOD)).SerializeToString()
+
+    async def what(doors: Doors) -> None:
+        def fail(requests: object) -> None:
+            raise RuntimeError("secret of the disk")
+
+        with monkeypatch.context() as patch:
+            patch.setattr(doors.journal, "_commit", fail)
+            response = await doors.post(body)
+        assert response.status_code == 503
+        assert b"secret" not in response.content
+        assert (doors.rows(), doors.spooled()) == ([], [])
+        assert (await doors.post(body)).status_code == 200
+        assert len(doors.rows()) == len(doors.spooled()) == 1
+
+    through(tmp_path, what)
+
+
+def test_without_a_spool_spans_are_not_kept(tmp_path: Path) -> None:
+    """``traces.keep: none`` hands nothing over and answers as always."""
+
+    async def what(doors: Doors) -> None:
+        doors.service._spool = None
+        await doors.call(request(span(GOOD)).SerializeToString())
+        await doors.call(request(span()).SerializeToString())
+        assert doors.spooled() == []
+        assert len(doors.rows()) == 1
+
+    through(tmp_path, what)
+
+
+def test_a_stopping_journal_is_busy(tmp_path: Path) -> None:
+    """Whoever comes too late keeps its copy."""
+
+    async def what(doors: Doors) -> None:
+        inner: Journal = doors.journal
+        inner._closing = True
+        assert (await doors.post(request(span(GOOD)).SerializeToString())).status_code == 503
+        inner._closing = False
+
+    through(tmp_path, what)
