@@ -3,12 +3,12 @@
 import contextlib
 import os
 import threading
+import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import orjson
-
-from receiver.clock import SECOND_NS, Clock, now_ns
 
 EVERY_S = 1.0
 #: Facts that change all the time are not written more often than this.
@@ -21,7 +21,7 @@ class RunState:
     The file goes with :meth:`close`; one that stays behind belongs to a process that was killed, and its age grows.
     """
 
-    def __init__(self, data_dir: Path, name: str, clock: Clock = now_ns) -> None:
+    def __init__(self, data_dir: Path, name: str, clock: Callable[[], int] = time.time_ns) -> None:
         self._path = data_dir / "run" / f"{name}.json"
         self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._clock = clock
@@ -62,7 +62,7 @@ class RunState:
         beside.replace(self._path)  # a reader sees the old facts or the new ones, never half of them
 
 
-def read_states(data_dir: Path, clock: Clock = now_ns) -> dict[str, dict[str, Any]]:
+def read_states(data_dir: Path, clock: Callable[[], int] = time.time_ns) -> dict[str, dict[str, Any]]:
     """Process name ▶ its facts, with ``age_s``: seconds since it last wrote them."""
     states = {}
     for path in sorted((data_dir / "run").glob("*.json")):
@@ -70,5 +70,5 @@ def read_states(data_dir: Path, clock: Clock = now_ns) -> dict[str, dict[str, An
             facts = orjson.loads(path.read_bytes())
         except (FileNotFoundError, orjson.JSONDecodeError):  # ended meanwhile
             continue
-        states[path.stem] = facts | {"age_s": max(0.0, (clock() - facts["written_ns"]) / SECOND_NS)}
+        states[path.stem] = facts | {"age_s": max(0.0, (clock() - facts["written_ns"]) / 1e9)}
     return states
