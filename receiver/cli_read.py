@@ -78,9 +78,9 @@ def _get(url: str, token: str | None, path: str, parameters: Mapping[str, str] |
         answer = httpx.get(address, params=parameters, headers=headers, timeout=TIMEOUT_S)
     except (httpx.TransportError, httpx.InvalidURL) as error:
         _end(UNREACHED, f"{url} is not reached: {error}")
-    if answer.status_code == 200:
-        return answer.json()
-    _end(_EXIT.get(answer.status_code, UNREACHED), _detail(answer))
+    if answer.status_code != 200:
+        _end(_EXIT.get(answer.status_code, UNREACHED), _detail(answer))
+    return answer.json()
 
 
 _EXIT = {400: WRONG, 404: NOTHING}
@@ -164,7 +164,8 @@ def _span_tree(answer: Any) -> Tree:
         if span_id not in branches:
             span = spans[span_id]
             above = span["parent_span_id"]
-            known = above in spans and above != span_id
+            known = above in spans
+            branches[span_id] = root  # where a loop of parents ends
             branches[span_id] = (branch(above) if known else root).add(_span_line(span))
         return branches[span_id]
 
