@@ -2,7 +2,8 @@
 
 import os
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Literal
 
@@ -29,10 +30,10 @@ def open_writer(
     private_directory(path.parent)
     os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
     connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
-    connection.execute(f"PRAGMA busy_timeout={BUSY_TIMEOUT_MS}")
-    connection.execute("PRAGMA journal_mode=WAL")
-    connection.execute(f"PRAGMA synchronous={synchronous}")
     try:
+        connection.execute(f"PRAGMA busy_timeout={BUSY_TIMEOUT_MS}")
+        connection.execute("PRAGMA journal_mode=WAL")
+        connection.execute(f"PRAGMA synchronous={synchronous}")
         _migrate(connection, path, migrations)
     except sqlite3.DatabaseError as error:
         connection.close()
@@ -44,13 +45,54 @@ def open_reader(path: Path) -> sqlite3.Connection:
     """Open *path* for reading only. Unavailable while its writer has not made it yet."""
     try:
         connection = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, check_same_thread=False)
+    except sqlite3.OperationalError as error:
+        raise Unavailable(f"{path.name} cannot be opened: {error}") from error
+    try:
         connection.execute(f"PRAGMA busy_timeout={BUSY_TIMEOUT_MS}")
         if connection.execute("PRAGMA user_version").fetchone()[0] == 0:
             raise sqlite3.OperationalError("its tables are not made yet")
     except sqlite3.OperationalError as error:
+        connection.close()
         raise Unavailable(f"{path.name} cannot be opened: {error}") from error
     connection.isolation_level = None
     return connection
+
+
+class Readers:
+    """Read-only connections to one file, as many as threads read at the same time; opened when first needed."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._idle: list[sqlite3.Connection] = []
+
+    @contextmanager
+    def reading(self) -> Iterator[sqlite3.Connection]:
+        """A connection for this block alone, in a transaction: all its statements see the same moment.
+
+        Unavailable while the file is not made yet or does not answer, Damaged when it is broken.
+        """
+        try:
+            connection = self._idle.pop()
+        except IndexError:
+            connection = open_reader(self._path)
+        try:
+            connection.execute("BEGIN")
+            yield connection
+        except sqlite3.OperationalError as error:
+            raise Unavailable(f"{self._path.name} does not answer: {error}") from error
+        except sqlite3.DatabaseError as error:
+            raise Damaged(
+                f"{self._path} cannot be read: {error}", "restore the file, or move it away to start anew"
+            ) from error
+        finally:
+            if connection.in_transaction:
+                connection.rollback()
+            self._idle.append(connection)
+
+    def close(self) -> None:
+        """Close the connections that nobody uses."""
+        while self._idle:
+            self._idle.pop().close()
 
 
 def _migrate(connection: sqlite3.Connection, path: Path, migrations: Sequence[str]) -> None:

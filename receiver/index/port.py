@@ -7,6 +7,9 @@ from typing import Any, NamedTuple, Protocol
 from otel_audit.entry import Entry
 from receiver.index.query import Position, Query
 
+#: Up to this many matches are counted exactly.
+COUNTED_MAX = 10_000
+
 
 class Filed(NamedTuple):
     """An entry and the partition it belongs to (``2026.11``, ``2026.11.23`` or ``outlier``)."""
@@ -17,7 +20,7 @@ class Filed(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Total:
-    """How many entries match; ``exact`` is False when at least that many do."""
+    """How many entries match; ``exact`` is False when there are more than *value*, which is then COUNTED_MAX."""
 
     value: int
     exact: bool

@@ -1,0 +1,20 @@
+"""What the trace showed after an entry was stored."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from otel_audit.entry import SEEN_FIELDS, Entry
+
+
+def amended(entry: Entry, fields: Mapping[str, Any]) -> Entry:
+    """*entry* with those of *fields* it does not have yet, named in ``seen``; the same entry when it has them all.
+
+    Raises ValueError for a field that no trace can show.
+    """
+    unknown = sorted(set(fields) - set(SEEN_FIELDS))
+    if unknown:
+        raise ValueError(f"a trace does not show {', '.join(unknown)}")
+    missing = {field: value for field, value in fields.items() if value is not None and getattr(entry, field) is None}
+    if not missing:
+        return entry
+    return Entry.model_validate({**dict(entry), **missing, "seen": (*entry.seen, *missing)})

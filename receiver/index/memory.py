@@ -1,0 +1,102 @@
+"""An index in memory: the definition of what every index answers, typed in plainly."""
+
+import re
+import threading
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from otel_audit.entry import Entry
+from otel_audit.wire import PREFIX
+from receiver.index.amendment import amended
+from receiver.index.moment import bound_ns, event_ns, position_of, received_ns
+from receiver.index.port import COUNTED_MAX, Filed, Page, Total
+from receiver.index.query import EXACT, Position, Query
+from receiver.index.words import searched_words
+
+
+class MemoryIndex:
+    """Holds entries as long as the process lives. See :class:`~receiver.index.port.EntryIndex`."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._filed: dict[tuple[str, str], Filed] = {}
+        self._cursors: dict[str, int] = {}
+
+    def prepare(self, partitions: Sequence[str]) -> None:
+        """Nothing has to be made."""
+
+    def put(self, log: str, filed: Sequence[Filed], cursor: int) -> None:
+        """Keep what is not there yet."""
+        with self._lock:
+            for each in filed:
+                self._filed.setdefault((each.entry.tenant, each.entry.event_id), each)
+            self._cursors[log] = cursor
+
+    def cursor(self, log: str) -> int:
+        """The last cursor put for *log*."""
+        return self._cursors.get(log, 0)
+
+    def amend(self, partition: str, tenant: str, event_id: str, fields: Mapping[str, Any]) -> bool:
+        """Fill in what the entry does not have yet."""
+        with self._lock:
+            found = self._filed.get((tenant, event_id))
+            if found is None:
+                return False
+            self._filed[tenant, event_id] = found._replace(entry=amended(found.entry, fields))
+            return True
+
+    def get(self, tenant: str, event_id: str) -> Entry | None:
+        """One entry, or None."""
+        found = self._filed.get((tenant, event_id))
+        return None if found is None else found.entry
+
+    def search(self, query: Query) -> Page:
+        """Look at every entry."""
+        with self._lock:
+            entries = [each.entry for each in self._filed.values() if matches(each.entry, query)]
+        placed = sorted(((position_of(entry, query.time), entry) for entry in entries), key=_by_position)
+        if query.order == "desc":
+            placed.reverse()
+        rest = [each for each in placed if query.after is None or _follows(each[0], query.after, query)]
+        page, more = rest[: query.limit], len(rest) > query.limit
+        return Page(
+            entries=tuple(entry for _, entry in page),
+            next=page[-1][0] if more else None,
+            total=Total(min(len(entries), COUNTED_MAX), exact=len(entries) <= COUNTED_MAX),
+        )
+
+    def close(self) -> None:
+        """Nothing is held open."""
+
+
+def matches(entry: Entry, query: Query) -> bool:
+    """Whether *entry* is among those *query* asks for."""
+    time_ns = event_ns(entry) if query.time == "event" else received_ns(entry)
+    return (
+        entry.tenant == query.tenant
+        and (query.wants_own or not entry.action.startswith(PREFIX))
+        and (query.action is None or _like(entry.action, query.action))
+        and all(getattr(query, asked) in (None, getattr(entry, field)) for asked, field in EXACT.items())
+        and (query.related is None or query.related in entry.related)
+        and (query.status_code_min is None or _at_least(entry.status_code, query.status_code_min))
+        and (query.since_ns is None or time_ns >= bound_ns(query.since_ns))
+        and (query.until_ns is None or time_ns < bound_ns(query.until_ns))
+        and set(query.words) <= set(searched_words(entry))
+    )
+
+
+def _like(action: str, pattern: str) -> bool:
+    return re.fullmatch(".*".join(map(re.escape, pattern.split("*"))), action, re.DOTALL) is not None
+
+
+def _at_least(value: int | None, least: int) -> bool:
+    return value is not None and value >= least
+
+
+def _by_position(placed: tuple[Position, Entry]) -> tuple[int, str]:
+    return placed[0].time_ns, placed[0].event_id
+
+
+def _follows(position: Position, after: Position, query: Query) -> bool:
+    here, there = (position.time_ns, position.event_id), (bound_ns(after.time_ns), after.event_id)
+    return here < there if query.order == "desc" else here > there

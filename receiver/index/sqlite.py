@@ -1,0 +1,129 @@
+"""The embedded index: one SQLite file in the data directory."""
+
+import sqlite3
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from otel_audit.entry import Entry
+from receiver.errors import Damaged, Unavailable
+from receiver.index import sqlite_query
+from receiver.index.amendment import amended
+from receiver.index.moment import position_of
+from receiver.index.port import COUNTED_MAX, Filed, Page, Total
+from receiver.index.query import Query
+from receiver.index.sqlite_tables import COLUMNS, FILE, MIGRATIONS, columns_of, entry_from, word_text
+from receiver.sqlite import Readers, open_writer
+
+_INSERT = (
+    f"INSERT INTO entries ({', '.join(COLUMNS)}) VALUES ({', '.join('?' * len(COLUMNS))})"  # noqa: S608
+    " ON CONFLICT (tenant, event_id) DO NOTHING"
+)
+_AMEND = (
+    f"UPDATE entries SET ({', '.join(COLUMNS)}) = ({', '.join('?' * len(COLUMNS))})"  # noqa: S608
+    " WHERE tenant = ? AND event_id = ?"
+)
+_ONE = "SELECT entry FROM entries WHERE tenant = ? AND event_id = ?"
+
+
+class SqliteIndex:
+    """One row for each entry. See :class:`~receiver.index.port.EntryIndex`.
+
+    A put is one transaction, its cursor in it: a crash leaves both behind or neither. Partitions are the row's
+    business alone, for one file holds them all.
+    """
+
+    def __init__(self, path: Path, *, write: bool) -> None:
+        self._lock = threading.Lock()
+        self._writer = open_writer(path, MIGRATIONS) if write else None
+        self._readers = Readers(path)
+
+    @classmethod
+    def open(cls, data_dir: Path, *, write: bool) -> "SqliteIndex":
+        """The index in *data_dir*. Who only reads may open it before it is made; reading is Unavailable until then."""
+        return cls(data_dir / FILE, write=write)
+
+    def prepare(self, partitions: Sequence[str]) -> None:
+        """Nothing has to be made."""
+
+    def put(self, log: str, filed: Sequence[Filed], cursor: int) -> None:
+        """Insert what is not there yet, and move the cursor, in one transaction."""
+        with self._writing() as connection:
+            for each in filed:
+                _insert(connection, each.entry)
+            connection.execute("INSERT OR REPLACE INTO cursors (log, cursor) VALUES (?, ?)", (log, cursor))
+
+    def cursor(self, log: str) -> int:
+        """The last cursor put for *log*."""
+        with self._readers.reading() as connection:
+            row = connection.execute("SELECT cursor FROM cursors WHERE log = ?", (log,)).fetchone()
+        return 0 if row is None else int(row[0])
+
+    def amend(self, partition: str, tenant: str, event_id: str, fields: Mapping[str, Any]) -> bool:
+        """Write the row anew, with what it did not have. Words and related keys are said, and stay as they are."""
+        with self._writing() as connection:
+            row = connection.execute(_ONE, (tenant, event_id)).fetchone()
+            if row is None:
+                return False
+            entry = entry_from(row[0])
+            fuller = amended(entry, fields)
+            if fuller is not entry:
+                connection.execute(_AMEND, (*columns_of(fuller), tenant, event_id))
+            return True
+
+    def get(self, tenant: str, event_id: str) -> Entry | None:
+        """One entry, or None."""
+        with self._readers.reading() as connection:
+            row = connection.execute(_ONE, (tenant, event_id)).fetchone()
+        return None if row is None else entry_from(row[0])
+
+    def search(self, query: Query) -> Page:
+        """One page and the count, both as of one moment."""
+        page, count = sqlite_query.page(query), sqlite_query.count(query)
+        with self._readers.reading() as connection:
+            rows = connection.execute(page.sql, page.parameters).fetchall()
+            matching = connection.execute(count.sql, count.parameters).fetchone()[0]
+        entries = tuple(entry_from(text) for (text,) in rows[: query.limit])
+        return Page(
+            entries=entries,
+            next=position_of(entries[-1], query.time) if len(rows) > query.limit else None,
+            total=Total(min(matching, COUNTED_MAX), exact=matching <= COUNTED_MAX),
+        )
+
+    def close(self) -> None:
+        """Let go of the file."""
+        self._readers.close()
+        if self._writer is not None:
+            self._writer.close()
+
+    @contextmanager
+    def _writing(self) -> Iterator[sqlite3.Connection]:
+        if self._writer is None:
+            raise RuntimeError("this index was opened for reading")
+        with self._lock:
+            try:
+                self._writer.execute("BEGIN IMMEDIATE")
+                yield self._writer
+                self._writer.execute("COMMIT")
+            except sqlite3.OperationalError as error:  # locked, or the disk is full: the same again may work
+                raise Unavailable(f"{FILE} cannot be written: {error}") from error
+            except sqlite3.DatabaseError as error:
+                raise Damaged(
+                    f"{FILE} cannot be written: {error}", "stop, move it away, start: it is made anew"
+                ) from error
+            finally:
+                if self._writer.in_transaction:
+                    self._writer.execute("ROLLBACK")
+
+
+def _insert(connection: sqlite3.Connection, entry: Entry) -> None:
+    inserted = connection.execute(_INSERT, columns_of(entry))
+    if inserted.rowcount == 0:
+        return  # the first one stands
+    connection.execute("INSERT INTO words (rowid, text) VALUES (?, ?)", (inserted.lastrowid, word_text(entry)))
+    connection.executemany(
+        "INSERT OR IGNORE INTO related (tenant, key, id) VALUES (?, ?, ?)",
+        [(entry.tenant, key, inserted.lastrowid) for key in entry.related],
+    )

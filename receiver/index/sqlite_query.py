@@ -1,0 +1,85 @@
+"""A :class:`~receiver.index.query.Query` as SQL."""
+
+from collections.abc import Iterable, Iterator
+from typing import Any, NamedTuple
+
+from receiver.index.moment import bound_ns
+from receiver.index.port import COUNTED_MAX
+from receiver.index.query import EXACT, Query
+from receiver.index.sqlite_tables import all_words, int64
+
+
+class Statement(NamedTuple):
+    """SQL with its parameters."""
+
+    sql: str
+    parameters: tuple[Any, ...]
+
+
+class _Condition(NamedTuple):
+    """Part of a WHERE clause with its parameters."""
+
+    sql: str
+    parameters: tuple[Any, ...] = ()
+
+
+def page(query: Query) -> Statement:
+    """Selects the entries of one page and one more, which tells whether there is another page."""
+    where = _where([*_asked(query), *_after(query)])
+    direction = query.order.upper()
+    order = f"{_time(query)} {direction}, event_id {direction}"
+    sql = f"SELECT entry FROM entries WHERE {where.sql} ORDER BY {order} LIMIT ?"  # noqa: S608
+    return Statement(sql, (*where.parameters, query.limit + 1))
+
+
+def count(query: Query) -> Statement:
+    """Counts the matches, wherever the page begins, and stops one above what is counted exactly."""
+    where = _where(_asked(query))
+    sql = f"SELECT count(*) FROM (SELECT 1 FROM entries WHERE {where.sql} LIMIT {COUNTED_MAX + 1})"  # noqa: S608
+    return Statement(sql, where.parameters)
+
+
+def _where(conditions: Iterable[_Condition]) -> _Condition:
+    """All of *conditions* at once; what was asked stands among the parameters, never in the SQL."""
+    every = list(conditions)
+    joined = " AND ".join(condition.sql for condition in every)
+    return _Condition(joined, tuple(value for condition in every for value in condition.parameters))
+
+
+def _asked(query: Query) -> Iterator[_Condition]:
+    yield _Condition("tenant = ?", (query.tenant,))
+    if not query.wants_own:
+        yield _Condition("own = 0")
+    if query.action is not None:
+        yield _action(query.action)
+    for asked, column in EXACT.items():
+        if (value := getattr(query, asked)) is not None:
+            yield _Condition(f"{column} = ?", (value,))
+    if query.status_code_min is not None:
+        yield _Condition("status_code >= ?", (int64(query.status_code_min),))
+    if query.since_ns is not None:
+        yield _Condition(f"{_time(query)} >= ?", (bound_ns(query.since_ns),))
+    if query.until_ns is not None:
+        yield _Condition(f"{_time(query)} < ?", (bound_ns(query.until_ns),))
+    if query.related is not None:
+        yield _Condition("id IN (SELECT id FROM related WHERE tenant = ? AND key = ?)", (query.tenant, query.related))
+    if query.words:
+        yield _Condition("id IN (SELECT rowid FROM words WHERE words MATCH ?)", (all_words(query.words),))
+
+
+def _action(pattern: str) -> _Condition:
+    if "*" not in pattern:
+        return _Condition("action = ?", (pattern,))
+    # In GLOB, unlike in LIKE, case matters; what else it knows beside * stands in a class of its own.
+    return _Condition("action GLOB ?", (pattern.replace("[", "[[]").replace("?", "[?]"),))
+
+
+def _after(query: Query) -> Iterator[_Condition]:
+    if query.after is not None:
+        compare = "<" if query.order == "desc" else ">"
+        place = (bound_ns(query.after.time_ns), query.after.event_id)
+        yield _Condition(f"({_time(query)}, event_id) {compare} (?, ?)", place)
+
+
+def _time(query: Query) -> str:
+    return "event_ns" if query.time == "event" else "received_ns"

@@ -1,0 +1,94 @@
+"""The tables of ``index.db``: a row for each entry, with what is asked for beside the entry itself."""
+
+from collections.abc import Iterable
+from typing import Any
+
+import orjson
+
+from otel_audit.entry import Entry
+from otel_audit.wire import PREFIX
+from receiver.index.moment import event_ns, received_ns
+from receiver.index.query import EXACT
+from receiver.index.words import searched_words
+
+FILE = "index.db"
+
+#: Columns that hold one field of the entry each, as it is.
+PLAIN = ("action", *EXACT.values())
+COLUMNS = ("tenant", "event_id", "own", "event_ns", "received_ns", "status_code", *PLAIN, "entry")
+
+#: ``words`` keeps no text and no places: only which word stands in which entry.
+MIGRATIONS = (
+    f"""
+    CREATE TABLE cursors (log TEXT PRIMARY KEY, cursor INTEGER NOT NULL) WITHOUT ROWID;
+    CREATE TABLE entries (
+        id INTEGER PRIMARY KEY,
+        tenant TEXT NOT NULL,
+        event_id TEXT NOT NULL,
+        own INTEGER NOT NULL,
+        event_ns INTEGER NOT NULL,
+        received_ns INTEGER NOT NULL,
+        status_code INTEGER,
+        {", ".join(f"{column} TEXT" for column in PLAIN)},
+        entry BLOB NOT NULL,
+        UNIQUE (tenant, event_id)
+    );
+    CREATE INDEX by_event_time ON entries (tenant, event_ns, event_id);
+    CREATE INDEX by_receipt ON entries (tenant, received_ns, event_id);
+    CREATE INDEX by_action ON entries (tenant, action, event_ns);
+    CREATE INDEX by_trace ON entries (tenant, trace_id, event_ns) WHERE trace_id IS NOT NULL;
+    CREATE INDEX by_user ON entries (tenant, user_id, event_ns) WHERE user_id IS NOT NULL;
+    CREATE INDEX by_resource ON entries (tenant, resource_type, resource_id, event_ns) WHERE resource_id IS NOT NULL;
+    CREATE INDEX by_session ON entries (tenant, session_id, event_ns) WHERE session_id IS NOT NULL;
+    CREATE INDEX by_address ON entries (tenant, ip_address, event_ns) WHERE ip_address IS NOT NULL;
+    CREATE INDEX by_request ON entries (tenant, request_id) WHERE request_id IS NOT NULL;
+    CREATE TABLE related (tenant TEXT, key TEXT, id INTEGER, PRIMARY KEY (tenant, key, id)) WITHOUT ROWID;
+    CREATE VIRTUAL TABLE words USING fts5(text, content='', detail=none, tokenize="ascii tokenchars '_'")
+    """,
+)
+
+_INT64 = 2**63
+
+
+def columns_of(entry: Entry) -> tuple[Any, ...]:
+    """The values of :data:`COLUMNS` for *entry*."""
+    return (
+        entry.tenant,
+        entry.event_id,
+        entry.action.startswith(PREFIX),
+        event_ns(entry),
+        received_ns(entry),
+        int64(entry.status_code),
+        *(getattr(entry, field) for field in PLAIN),
+        text_of(entry),
+    )
+
+
+def text_of(entry: Entry) -> bytes:
+    """The entry as JSON, without what has its default."""
+    return orjson.dumps(entry.model_dump(exclude_defaults=True))
+
+
+def entry_from(text: bytes) -> Entry:
+    """The inverse of :func:`text_of`."""
+    return Entry(**orjson.loads(text))
+
+
+def word_text(entry: Entry) -> str:
+    """What the full-text table is told of *entry*."""
+    return " ".join(map(token, searched_words(entry)))
+
+
+def all_words(words: Iterable[str]) -> str:
+    """The full-text query that asks for every one of *words*."""
+    return " AND ".join(f'"{token(word)}"' for word in words)
+
+
+def token(word: str) -> str:
+    """*word* as the ``ascii`` tokenizer keeps it whole. No word has an underscore, so no two share a token."""
+    return word if word.isascii() else f"_{word.encode().hex()}"
+
+
+def int64(value: int | None) -> int | None:
+    """*value*, or the nearest one a column can hold."""
+    return None if value is None else min(max(value, -_INT64), _INT64 - 1)

@@ -1,0 +1,10 @@
+"""What free text finds an entry by."""
+
+from otel_audit.entry import Entry
+from receiver.index.query import words_of
+from receiver.sentence import sentence
+
+
+def searched_words(entry: Entry) -> tuple[str, ...]:
+    """The folded words of *entry*'s message, reason, error message and resource id."""
+    return words_of((sentence(entry), entry.reason, entry.error_message, entry.resource_id))

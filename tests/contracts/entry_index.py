@@ -1,0 +1,358 @@
+"""What every index of entries promises."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, ClassVar
+
+import pytest
+
+from otel_audit.canonical import canonical, rfc3339
+from otel_audit.entry import Entry
+from receiver.clock import SECOND_NS
+from receiver.index.port import COUNTED_MAX, EntryIndex
+from receiver.index.query import Query, words_of
+from tests.contracts.entries import NOON_NS, ODD, PARTITION, entry, event_id, filed
+
+LOG = "otel-audit/0123456789ab"
+
+#: Filter ▶ its value, and the fields of an entry that it finds and of one that it does not.
+FILTERS: dict[str, tuple[Any, dict[str, Any], dict[str, Any]]] = {
+    "action": ("user.login.failed", {"action": "user.login.failed"}, {"action": "user.login.success"}),
+    "user_id": ("u-1", {"user_id": "u-1"}, {"user_id": "U-1"}),
+    "user_email": ("ann@example.com", {"user_email": "ann@example.com"}, {"user_email": "ben@example.com"}),
+    "resource_type": ("order", {"resource_type": "order"}, {"resource_type": "orders"}),
+    "resource_id": ("1001", {"resource_id": "1001"}, {"resource_id": "100"}),
+    "service": ("payment", {"service_name": "payment"}, {"service_name": "order"}),
+    "outcome": ("failure", {"outcome": "failure"}, {"outcome": "unknown"}),
+    "severity": ("critical", {"severity": "critical"}, {"severity": "warning"}),
+    "ip_address": ("10.0.0.7", {"ip_address": "10.0.0.7"}, {"ip_address": "10.0.0.70"}),
+    "session_id": ("s-1", {"session_id": "s-1"}, {"session_id": None}),
+    "trace_id": ("a" * 32, {"trace_id": "a" * 32}, {"trace_id": "b" * 32}),
+    "request_id": ("r-1", {"request_id": "r-1"}, {"request_id": "r-2"}),
+    "related": ("order:1001", {"related": ("cart:1", "order:1001")}, {"related": ("order:10011",)}),
+    "status_code_min": (500, {"status_code": 503}, {"status_code": 499}),
+    "since_ns": (NOON_NS, {"timestamp": rfc3339(NOON_NS)}, {"timestamp": rfc3339(NOON_NS - 1)}),
+    "until_ns": (NOON_NS, {"timestamp": rfc3339(NOON_NS - 1)}, {"timestamp": rfc3339(NOON_NS)}),
+    "words": (("printer", "offline"), {"reason": "the Printer was OFFLINE."}, {"reason": "printer"}),
+}
+
+WILDCARDS = [
+    ("user.*", ["user.login.failed", "user.login.success"]),
+    ("*.failed", ["order.label.print.failed", "user.login.failed"]),
+    ("*login*", ["user.login.failed", "user.login.success"]),
+    ("user.*.failed", ["user.login.failed"]),
+    ("user*login*failed", ["user.login.failed"]),
+    ("user.login.f", []),
+    ("User.*", []),
+    ("a_b", ["a_b"]),
+    ("a_*", ["a_b"]),
+    ("a%*", ["a%b"]),
+    ("a?*", ["a?b"]),
+    ("a[b]*", ["a[b]c"]),
+    ("a\\*", ["a\\b"]),
+    ("a.b*", []),
+]  # fmt: skip
+ACTIONS = sorted({*(name for _, found in WILDCARDS for name in found), "axb", "a\nb"})
+
+
+def ids(index: EntryIndex, query: Query) -> list[str]:
+    """The event ids of the first page."""
+    return [each.event_id for each in index.search(query).entries]
+
+
+def pages(index: EntryIndex, query: Query) -> Iterator[tuple[Entry, ...]]:
+    """Every page, followed to the end."""
+    while True:
+        page = index.search(query)
+        yield page.entries
+        if page.next is None:
+            return
+        query = query.next_after(page.next)
+
+
+class EntryIndexContract:
+    """Subclass, offer an empty ``index``, and be held to every promise of the port."""
+
+    excused: ClassVar[dict[str, str]] = {}
+
+    @pytest.fixture(autouse=True)
+    def _excuses(self, request: pytest.FixtureRequest) -> None:
+        if (reason := self.excused.get(request.function.__name__)) is not None:
+            pytest.skip(f"excused: {reason}")
+
+    @contextmanager
+    def settled(self, index: EntryIndex) -> Iterator[None]:
+        """After this block what was amended in it is found; a backend that needs time for that waits here."""
+        yield
+
+    # -- putting ------------------------------------------------------------------------------------------
+
+    @pytest.mark.parametrize("name", ODD)
+    def test_an_entry_comes_back_as_it_was_put(self, index: EntryIndex, name: str) -> None:
+        """Neither getting nor searching changes an entry by a bit, whatever it holds."""
+        put = entry(**ODD[name])
+        index.put(LOG, filed(put), cursor=1)
+        for back in (index.get(put.tenant, put.event_id), *index.search(Query()).entries):
+            assert back == put
+            assert canonical(back.model_dump()) == canonical(put.model_dump())
+
+    def test_put_twice_is_found_once(self, index: EntryIndex) -> None:
+        """Putting the same entry again, in one batch or in another, changes nothing."""
+        index.put(LOG, filed(entry(1), entry(1)), cursor=1)
+        index.put(LOG, filed(entry(1)), cursor=2)
+        assert ids(index, Query()) == [event_id(1)]
+        assert index.search(Query()).total.value == 1
+
+    def test_the_first_one_stands(self, index: EntryIndex) -> None:
+        """A second entry with the same id does not replace the first, nor is it found by what it says."""
+        first, second = entry(1, reason="first", related=("a:1",)), entry(1, reason="second", related=("a:2",))
+        index.put(LOG, filed(first), cursor=1)
+        index.put(LOG, filed(second), cursor=2)
+        assert index.get("default", event_id(1)) == first
+        assert ids(index, Query(words=("second",))) == []
+        assert ids(index, Query(related="a:2")) == []
+
+    def test_a_cursor_is_zero_before_the_first_put(self, index: EntryIndex) -> None:
+        """An index that knows nothing of a log says so."""
+        assert index.cursor(LOG) == 0
+
+    def test_the_cursor_goes_with_the_put(self, index: EntryIndex) -> None:
+        """Each log's cursor is the one last put for it."""
+        index.put(LOG, filed(entry(1)), cursor=7)
+        index.put("another/log", filed(entry(2)), cursor=3)
+        index.put(LOG, filed(entry(3)), cursor=9)
+        assert (index.cursor(LOG), index.cursor("another/log")) == (9, 3)
+
+    def test_a_cursor_moves_without_entries(self, index: EntryIndex) -> None:
+        """Rows of the journal that are no entries are passed by."""
+        index.put(LOG, [], cursor=4)
+        assert index.cursor(LOG) == 4
+
+    def test_what_is_put_is_found_at_once(self, index: EntryIndex) -> None:
+        """A reader who sees a cursor finds every entry before it."""
+        for number in range(5):
+            index.put(LOG, filed(entry(number)), cursor=number + 1)
+            assert index.search(Query()).total.value == number + 1
+
+    def test_preparing_again_is_free(self, index: EntryIndex) -> None:
+        """Partitions that exist already stay as they are."""
+        index.prepare([PARTITION, "2026.12"])
+        index.put(LOG, filed(entry(1)), cursor=1)
+        index.prepare([PARTITION, "2026.12", "outlier"])
+        assert ids(index, Query()) == [event_id(1)]
+
+    # -- getting ------------------------------------------------------------------------------------------
+
+    def test_an_unknown_id_gives_none(self, index: EntryIndex) -> None:
+        """Not knowing an entry is an answer, in an empty index too."""
+        assert index.get("default", event_id(1)) is None
+        index.put(LOG, filed(entry(1)), cursor=1)
+        assert index.get("default", event_id(2)) is None
+
+    def test_tenants_do_not_see_each_other(self, index: EntryIndex) -> None:
+        """The same id belongs to each tenant apart, for getting, searching and amending."""
+        ours, theirs = entry(1, reason="ours"), entry(1, reason="theirs", tenant="acme")
+        index.put(LOG, filed(ours, theirs, entry(2, tenant="acme", related=("order:1",))), cursor=3)
+        with self.settled(index):
+            assert index.amend(PARTITION, "acme", event_id(1), {"path": "/theirs"})
+        assert index.get("default", event_id(1)) == ours
+        assert index.search(Query()).entries == (ours,)
+        assert ids(index, Query(tenant="acme")) == [event_id(2), event_id(1)]
+        assert ids(index, Query(related="order:1")) == []
+        assert ids(index, Query(tenant="nobody")) == []
+
+    # -- searching ----------------------------------------------------------------------------------------
+
+    def test_an_empty_index_answers(self, index: EntryIndex) -> None:
+        """Nothing put is nothing found, exactly."""
+        page = index.search(Query())
+        assert (page.entries, page.next, page.total.value, page.total.exact) == ((), None, 0, True)
+
+    @pytest.mark.parametrize("name", FILTERS)
+    def test_a_filter_finds_what_it_asks_for(self, index: EntryIndex, name: str) -> None:
+        """Each filter finds the entry that has the value, and neither one with another value nor one without."""
+        value, found, other = FILTERS[name]
+        index.put(LOG, filed(entry(1, **found), entry(2, **other), entry(3, timestamp=_far(name))), cursor=3)
+        page = index.search(Query(**{name: value}))
+        assert [each.event_id for each in page.entries] == [event_id(1)]
+        assert page.total.value == 1
+
+    def test_filters_hold_at_once(self, index: EntryIndex) -> None:
+        """An entry must match every filter there is."""
+        index.put(LOG, filed(entry(1, user_id="a", reason="x"), entry(2, user_id="a"), entry(3, reason="x")), cursor=3)
+        assert ids(index, Query(user_id="a", words=("x",))) == [event_id(1)]
+
+    @pytest.mark.parametrize(("pattern", "found"), WILDCARDS)
+    def test_a_star_stands_for_anything(self, index: EntryIndex, pattern: str, found: list[str]) -> None:
+        """``*`` is any run of characters wherever it stands; every other sign is itself."""
+        index.put(LOG, filed(*(entry(n, action=action) for n, action in enumerate(ACTIONS))), cursor=1)
+        assert sorted(each.action for each in index.search(Query(action=pattern)).entries) == found
+
+    def test_a_lone_star_finds_every_action(self, index: EntryIndex) -> None:
+        """``*`` leaves out nothing but the receiver's own entries."""
+        actions = [*ACTIONS, "audit.read"]
+        index.put(LOG, filed(*(entry(n, action=action) for n, action in enumerate(actions))), cursor=1)
+        assert sorted(each.action for each in index.search(Query(action="*")).entries) == ACTIONS
+
+    @pytest.mark.parametrize("asked", ["audit.*", "audit.finding.opened", "audit.*.opened"])
+    def test_own_entries_come_when_asked_for(self, index: EntryIndex, asked: str) -> None:
+        """The receiver's own entries are found by an action that begins with ``audit.``, and only then."""
+        index.put(LOG, filed(entry(1), entry(2, action="audit.finding.opened"), entry(3, action="auditor.x")), cursor=3)
+        assert ids(index, Query(action=asked)) == [event_id(2)]
+        assert ids(index, Query()) == [event_id(3), event_id(1)]
+
+    @pytest.mark.parametrize(
+        ("fields", "question"),
+        [
+            ({"error_message": "Tray 2 is empty"}, "TRAY empty"),
+            ({"resource_id": "sku-7_b"}, "sku 7 b"),
+            ({"action": "order.label.print.failed"}, "label print"),
+            ({"reason": "Straße nach Ürümqi"}, "STRASSE ürümqi"),
+            ({"reason": "日本語 テスト"}, "日本語"),
+            ({"reason": "İzmir"}, "İZMIR".replace("I", "i")),
+            ({"reason": 'a "quoted" NEAR AND'}, "quoted near and"),
+        ],
+    )
+    def test_words_are_folded_and_whole(self, index: EntryIndex, fields: dict[str, Any], question: str) -> None:
+        """Words are found whatever their case or script, in every text they may stand in."""
+        index.put(LOG, filed(entry(1, **fields), entry(2, reason="something else")), cursor=2)
+        assert ids(index, Query(words=words_of([question]))) == [event_id(1)]
+
+    def test_part_of_a_word_is_no_word(self, index: EntryIndex) -> None:
+        """A word matches as a whole only."""
+        index.put(LOG, filed(entry(1, reason="warehouse")), cursor=1)
+        assert ids(index, Query(words=("ware",))) == []
+
+    def test_both_times_can_be_asked(self, index: EntryIndex) -> None:
+        """Range and order go by the event's time or by its receipt, whichever the query names."""
+        early_late = entry(1, timestamp=rfc3339(NOON_NS), received_at=rfc3339(NOON_NS + 9))
+        late_early = entry(2, timestamp=rfc3339(NOON_NS + 5), received_at=rfc3339(NOON_NS + 6))
+        index.put(LOG, filed(early_late, late_early), cursor=2)
+        assert ids(index, Query()) == [event_id(2), event_id(1)]
+        assert ids(index, Query(time="received")) == [event_id(1), event_id(2)]
+        assert ids(index, Query(since_ns=NOON_NS + 1)) == [event_id(2)]
+        assert ids(index, Query(since_ns=NOON_NS + 7, time="received")) == [event_id(1)]
+        assert ids(index, Query(until_ns=NOON_NS + 9, time="received")) == [event_id(2)]
+
+    @pytest.mark.parametrize("bounds", [{"since_ns": -5}, {"until_ns": 2**70}, {"since_ns": 0, "until_ns": 2**64}])
+    def test_bounds_beyond_all_time_bound_nothing(self, index: EntryIndex, bounds: dict[str, int]) -> None:
+        """A range wider than what can be stored finds everything, the remotest entry included."""
+        index.put(LOG, filed(entry(1), entry(2, **ODD["far in the future"]), entry(3, **ODD["at the epoch"])), cursor=3)
+        assert ids(index, Query(**bounds)) == [event_id(2), event_id(1), event_id(3)]
+
+    def test_a_range_after_all_time_is_empty(self, index: EntryIndex) -> None:
+        """Nothing happened after the end of what can be stored."""
+        index.put(LOG, filed(entry(1, **ODD["far in the future"])), cursor=1)
+        assert ids(index, Query(since_ns=2**64)) == []
+
+    def test_nanoseconds_count(self, index: EntryIndex) -> None:
+        """Two events a nanosecond apart stand in their order, and a range can part them."""
+        index.put(LOG, filed(entry(2, timestamp=rfc3339(NOON_NS)), entry(1, timestamp=rfc3339(NOON_NS + 1))), cursor=2)
+        assert ids(index, Query(order="asc")) == [event_id(2), event_id(1)]
+        assert ids(index, Query(since_ns=NOON_NS + 1)) == [event_id(1)]
+
+    @pytest.mark.parametrize("order", ["asc", "desc"])
+    def test_ties_go_by_event_id(self, index: EntryIndex, order: Any) -> None:
+        """At the same time, ids decide, in the same direction."""
+        tied = [entry(number, timestamp=rfc3339(NOON_NS)) for number in (3, 1, 2)]
+        index.put(LOG, filed(*tied), cursor=3)
+        expected = [event_id(number) for number in (1, 2, 3)]
+        assert ids(index, Query(order=order)) == (expected if order == "asc" else expected[::-1])
+
+    @pytest.mark.parametrize("time", ["event", "received"])
+    @pytest.mark.parametrize("order", ["asc", "desc"])
+    @pytest.mark.parametrize("limit", [1, 4, 10, 30])
+    def test_pages_neither_skip_nor_repeat(self, index: EntryIndex, limit: int, order: Any, time: Any) -> None:
+        """Following pages gives each match once, in order, though many share a time; the total stays the same."""
+        many = [entry(n, timestamp=rfc3339(NOON_NS + n // 7), received_at=rfc3339(NOON_NS + n // 5)) for n in range(30)]
+        index.put(LOG, filed(*many), cursor=30)
+        query = Query(limit=limit, order=order, time=time)
+        found = [each for page in pages(index, query) for each in page]
+        assert found == (many if order == "asc" else many[::-1])
+        last = index.search(query.next_after(index.search(query).next)) if limit < 30 else index.search(query)
+        assert (last.total.value, last.total.exact) == (30, True)
+
+    def test_the_last_page_says_so(self, index: EntryIndex) -> None:
+        """A page that ends with the last match has no next, even when it is full."""
+        index.put(LOG, filed(entry(1), entry(2)), cursor=2)
+        assert index.search(Query(limit=2)).next is None
+        assert index.search(Query(limit=1)).next is not None
+
+    def test_remote_times_can_be_paged(self, index: EntryIndex) -> None:
+        """Pages pass over times that lie beyond what an index can sort by."""
+        remote = [entry(n, timestamp=f"255{n}-01-01T00:00:00.000000000Z") for n in range(3)]
+        index.put(LOG, filed(*remote, entry(9)), cursor=4)
+        found = [each.event_id for page in pages(index, Query(limit=1)) for each in page]
+        assert found == [event_id(2), event_id(1), event_id(0), event_id(9)]
+
+    def test_a_total_says_when_it_is_not_exact(self, index: EntryIndex) -> None:
+        """Up to the bound the number is exact, above it the bound is given and said to be one."""
+        numbers = range(COUNTED_MAX + 1)
+        index.put(LOG, filed(*(entry(number) for number in numbers[:-1])), cursor=1)
+        total = index.search(Query(limit=1)).total
+        assert (total.value, total.exact) == (COUNTED_MAX, True)
+        index.put(LOG, filed(entry(numbers[-1])), cursor=2)
+        total = index.search(Query(limit=1)).total
+        assert (total.value, total.exact) == (COUNTED_MAX, False)
+
+    # -- amending -----------------------------------------------------------------------------------------
+
+    def test_amending_adds_what_was_missing(self, index: EntryIndex) -> None:
+        """Fields the trace showed later join the entry, are named in ``seen``, and are found."""
+        index.put(LOG, filed(entry(1, reason="r", related=("order:1",)), entry(2)), cursor=2)
+        shown = {"status_code": 503, "ip_address": "203.0.113.9", "path": "/pay", "duration_ms": 1.5, "user_agent": "x"}
+        with self.settled(index):
+            assert index.amend(PARTITION, "default", event_id(1), shown)
+        back = index.get("default", event_id(1))
+        assert back == entry(1, reason="r", related=("order:1",), **shown, seen=tuple(shown))
+        for query in (Query(status_code_min=500), Query(ip_address="203.0.113.9")):
+            assert index.search(query).entries == (back,)
+        for query in (Query(related="order:1"), Query(words=("r",))):
+            assert ids(index, query) == [event_id(1)]
+
+    def test_amending_replaces_nothing(self, index: EntryIndex) -> None:
+        """What the event said stays, and is not named in ``seen``."""
+        index.put(LOG, filed(entry(1, path="/said", seen=("duration_ms",), duration_ms=1.0)), cursor=1)
+        with self.settled(index):
+            assert index.amend(PARTITION, "default", event_id(1), {"path": "/seen", "status_code": 200})
+        amended = entry(1, path="/said", duration_ms=1.0, status_code=200, seen=("duration_ms", "status_code"))
+        assert index.get("default", event_id(1)) == amended
+
+    def test_amending_again_changes_nothing(self, index: EntryIndex) -> None:
+        """A repeat is harmless, and a later showing does not replace an earlier one."""
+        index.put(LOG, filed(entry(1)), cursor=1)
+        with self.settled(index):
+            for status in (200, 200, 500):
+                assert index.amend(PARTITION, "default", event_id(1), {"status_code": status})
+        assert index.get("default", event_id(1)) == entry(1, status_code=200, seen=("status_code",))
+
+    def test_amending_in_steps_keeps_every_step(self, index: EntryIndex) -> None:
+        """Each amendment adds to those before it, and a repeated put undoes none."""
+        index.put(LOG, filed(entry(1)), cursor=1)
+        with self.settled(index):
+            index.amend(PARTITION, "default", event_id(1), {"span_name": "GET /"})
+            index.amend(PARTITION, "default", event_id(1), {"ip_address": "not an address"})
+            index.amend(PARTITION, "default", event_id(1), {"user_agent": "agent " * 2000})
+            index.put(LOG, filed(entry(1)), cursor=1)
+        back = index.get("default", event_id(1))
+        assert back is not None
+        assert back.seen == ("span_name", "ip_address", "user_agent")
+        assert (back.ip_address, back.user_agent) == ("not an address", "agent " * 2000)
+
+    def test_what_is_not_there_cannot_be_amended(self, index: EntryIndex) -> None:
+        """The caller learns that the entry has not arrived yet, and nothing is made up."""
+        assert not index.amend(PARTITION, "default", event_id(1), {"status_code": 200})
+        index.put(LOG, filed(entry(2)), cursor=1)
+        assert not index.amend(PARTITION, "default", event_id(1), {"status_code": 200})
+        assert index.get("default", event_id(1)) is None
+
+    def test_only_what_a_trace_shows_can_be_amended(self, index: EntryIndex) -> None:
+        """What an event says can never be written by an amendment."""
+        index.put(LOG, filed(entry(1)), cursor=1)
+        with pytest.raises(ValueError, match="reason"):
+            index.amend(PARTITION, "default", event_id(1), {"reason": "made up"})
+
+
+def _far(filter_name: str) -> str:
+    """A time that no range of the filters asks for."""
+    return rfc3339(NOON_NS - SECOND_NS if filter_name == "since_ns" else NOON_NS + SECOND_NS)
