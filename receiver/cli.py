@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from receiver import config
+from receiver.cli_read import register
 from receiver.config import Address, Settings
 from receiver.errors import WrongSettings
 from receiver.supervisor import WRONG_SETTINGS, Supervisor
@@ -15,6 +16,7 @@ from receiver.supervisor import WRONG_SETTINGS, Supervisor
 app = typer.Typer(
     no_args_is_help=True, add_completion=False, help="An audit log that rides on OpenTelemetry.", rich_markup_mode=None
 )
+register(app)
 
 
 class Part(StrEnum):

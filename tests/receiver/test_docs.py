@@ -1,0 +1,39 @@
+"""The page about the receiver says what is so."""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from pydantic_core import PydanticUndefined
+
+from receiver.config import Section, Settings, Token
+
+PAGE = (Path(__file__).parents[2] / "docs" / "receiver.md").read_text()
+
+
+def shown(default: Any) -> str:
+    if default is PydanticUndefined:
+        return "needed"
+    if default is None:
+        return "none"
+    if default == ():
+        return "empty"
+    return f"`{default:g}`" if isinstance(default, float) else f"`{default}`"
+
+
+def settings() -> Iterator[tuple[str, str, str]]:
+    """Name, default and meaning of every setting."""
+    for name, field in Settings.model_fields.items():
+        if isinstance(field.annotation, type) and issubclass(field.annotation, Section):
+            inner = field.annotation.model_fields
+            yield from ((f"{name}.{key}", shown(each.default), each.description or "") for key, each in inner.items())
+        else:
+            yield name, shown(field.default), field.description or ""
+    yield from ((key, shown(field.default), field.description or "") for key, field in Token.model_fields.items())
+
+
+def test_every_setting_is_listed_with_its_real_default() -> None:
+    """Name, default and meaning stand in the page as they stand in the code, and nothing else does."""
+    tables = PAGE.split("## Settings")[1]
+    assert re.findall(r"^\| `([^`]+)` \| (.+?) \| (.+) \|$", tables, re.MULTILINE) == list(settings())
