@@ -1,0 +1,1 @@
+"""A shop of five services, and the stories its audit log tells."""
