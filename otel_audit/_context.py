@@ -38,11 +38,14 @@ def bound() -> Mapping[str, Any]:
 
 @contextmanager
 def bind(**facts: Unpack[Facts]) -> Iterator[None]:
-    """Say who acts in what follows; nests, and the inner one wins. Follows ``await`` and new tasks.
+    """Say who acts in what follows; nests, and the inner one wins: None takes back what an outer one said.
 
-    Raises InvalidEvent for a name that is no such fact.
+    Follows ``await`` and new tasks. Raises InvalidEvent for a name that is no such fact.
     """
-    token = _bound.set({**_bound.get(), **attributes(facts)})
+    said = attributes(facts)
+    taken_back = {wire.ATTRIBUTE_OF[name] for name, value in facts.items() if value is None}
+    kept = {key: value for key, value in _bound.get().items() if key not in taken_back}
+    token = _bound.set({**kept, **said})
     try:
         yield
     finally:

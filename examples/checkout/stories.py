@@ -125,9 +125,8 @@ def _story(log: Log, title: str, entries: Iterable[Json], missing: list[str]) ->
         spans = {span["span_id"]: span for span in log.trace_of(entry)["spans"]}
         if entry["event_id"] not in spans.get(entry["span_id"], {"entries": ()})["entries"]:
             missing.append(f"the span of {entry['action']}")
-        for field in ("span_name", "span_status", "duration_ms"):
-            if entry[field] is None:
-                missing.append(f"{field} of {entry['action']}")
+        shown = ("span_name", "span_status", "duration_ms")
+        missing += [f"{field} of {entry['action']}" for field in shown if entry[field] is None]
     return Story(title, told, tuple(dict.fromkeys(missing)))
 
 
