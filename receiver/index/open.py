@@ -1,10 +1,15 @@
 """The index the settings ask for."""
 
 from receiver.config import Settings
+from receiver.elastic import connect
+from receiver.index.elastic import ElasticIndex
 from receiver.index.port import EntryIndex
 from receiver.index.sqlite import SqliteIndex
 
 
 def open_index(settings: Settings, *, write: bool) -> EntryIndex:
-    """The index of ``index.url``; a reader's answers are Unavailable until its writer has made it."""
-    return SqliteIndex.open(settings.data_dir, write=write)
+    """The index of ``index.url``. It answers Unavailable as long as the server is away, or the file is not made yet."""
+    if settings.index.url == "sqlite":
+        return SqliteIndex.open(settings.data_dir, write=write)
+    tenants = sorted({"default", *(token.tenant for token in settings.auth.tokens)})
+    return ElasticIndex(connect(settings.index), settings.index.namespace, tenants)

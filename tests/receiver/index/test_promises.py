@@ -2,9 +2,9 @@
 
 from tests.contracts.entry_index import EntryIndexContract
 from tests.contracts.promises import bent
-from tests.receiver.index import test_memory, test_sqlite
+from tests.receiver.index import test_elastic, test_memory, test_sqlite
 
-SUITES = (test_memory.TestMemoryIndex, test_sqlite.TestSqliteIndex)
+SUITES = (test_memory.TestMemoryIndex, test_sqlite.TestSqliteIndex, test_elastic.TestElasticIndex)
 
 
 def test_no_index_bends_a_promise() -> None:

@@ -1,0 +1,66 @@
+"""A :class:`~receiver.index.query.Query` in Elasticsearch's own words."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from otel_audit.canonical import rfc3339, unix_ns
+from otel_audit.wire import PREFIX
+from receiver.index.document import PLAIN
+from receiver.index.moment import bound_ns
+from receiver.index.port import COUNTED_MAX
+from receiver.index.query import EXACT, Position, Query
+
+_FORMAT = "strict_date_optional_time_nanos"
+_TIME = {"event": "@timestamp", "received": "event.ingested"}
+
+Clause = dict[str, Any]
+
+
+def search_body(query: Query) -> dict[str, Any]:
+    """The request for one page and one entry more, which tells whether there is another page."""
+    time = {_TIME[query.time]: {"order": query.order, "format": _FORMAT, "unmapped_type": "date_nanos"}}
+    body: dict[str, Any] = {
+        "query": {"bool": {"filter": list(_asked(query)), "must_not": list(_left_out(query))}},
+        "sort": [time, {"event.id": {"order": query.order, "unmapped_type": "keyword"}}],
+        "size": query.limit + 1,
+        "track_total_hits": COUNTED_MAX,
+    }
+    if query.after is not None:
+        body["search_after"] = [rfc3339(bound_ns(query.after.time_ns)), query.after.event_id]
+    return body
+
+
+def position_of_hit(hit: Mapping[str, Any]) -> Position:
+    """Where a hit stands in the order it was asked for in."""
+    time, event_id = hit["sort"]
+    return Position(unix_ns(time), event_id)
+
+
+def _left_out(query: Query) -> Iterator[Clause]:
+    if not query.wants_own:
+        yield {"prefix": {PLAIN["action"]: PREFIX}}
+
+
+def _asked(query: Query) -> Iterator[Clause]:
+    yield {"term": {PLAIN["tenant"]: query.tenant}}
+    if query.action is not None:
+        yield _action(query.action)
+    for asked, field in EXACT.items():
+        if (value := getattr(query, asked)) is not None:
+            yield {"term": {PLAIN[field]: value}}
+    if query.related is not None:
+        yield {"term": {PLAIN["related"]: query.related}}
+    if query.status_code_min is not None:
+        yield {"range": {"http.response.status_code": {"gte": query.status_code_min}}}
+    bounds = {"gte": query.since_ns, "lt": query.until_ns}
+    if given := {name: rfc3339(bound_ns(ns)) for name, ns in bounds.items() if ns is not None}:
+        yield {"range": {_TIME[query.time]: given | {"format": _FORMAT}}}
+    for word in query.words:
+        yield {"term": {"audit.words": word}}
+
+
+def _action(pattern: str) -> Clause:
+    if "*" not in pattern:
+        return {"term": {PLAIN["action"]: pattern}}
+    escaped = pattern.replace("\\", "\\\\").replace("?", "\\?")
+    return {"wildcard": {PLAIN["action"]: {"value": escaped}}}
