@@ -16,8 +16,8 @@ What this module names is the whole front door; behind an underscore anything ma
 
 import atexit
 import threading
-from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any, ParamSpec, TypeVar, Unpack
 
@@ -144,6 +144,19 @@ def shutdown(timeout_s: float = 10.0) -> bool:
     with _lock:
         ending, _delivery, _recorder = _delivery, None, None
     return ending is None or ending.close(timeout_s)
+
+
+@contextmanager
+def recording_with(recorder: Recorder) -> Iterator[None]:
+    """Hand every event recorded inside to *recorder*; for :mod:`otel_audit.testing`."""
+    global _recorder
+    with _lock:
+        former, _recorder = _recorder, recorder
+    try:
+        yield
+    finally:
+        with _lock:
+            _recorder = former
 
 
 def _current() -> Recorder:

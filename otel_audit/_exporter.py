@@ -1,8 +1,13 @@
 """Sending carriers to the receiver: OTLP over gRPC or HTTP, apart from the application's own exporters."""
 
+import os
 from typing import Protocol
 
+# gRPC reads this when it is first used: without it a forked worker could send nothing.
+os.environ.setdefault("GRPC_ENABLE_FORK_SUPPORT", "true")
+
 import grpc
+import grpc._channel  # grpc would load it later, on our thread: a fork meanwhile leaves the child half a module
 import requests
 
 from otel_audit._config import Config
