@@ -63,7 +63,7 @@ def _checkout(log: Log, told: Told) -> Story:
     if len(traces) > 1:
         missing.append(f"one trace for all of it, not {len(traces)}")
     if entries:
-        services = log.trace_of(entries[0])["services"]
+        services = {span["service"] for span in log.trace_of(entries[0])["spans"]}
         missing += [f"{service} in the trace" for service in SERVICES if service not in services]
     return _story(log, "A checkout through all five services", entries, missing)
 
@@ -88,7 +88,7 @@ def _label(log: Log, told: Told) -> Story:
     entries = log.entries(action="order.label.print.failed", resource_id=told.order_id)
     missing = _absent(entries, ["order.label.print.failed"])
     for entry in entries:
-        missing += _wrong(entry, actor_type="system", error_type="printer_offline")
+        missing += _wrong(entry, actor_type="system", user_id=None, error_type="printer_offline")
         if entry["metadata"].get("printer_id") != "warehouse_printer_2":
             missing.append("the printer")
         failing = [
@@ -108,7 +108,7 @@ def _dispute(log: Log, told: Told) -> Story:
             resource_id=told.payment_id,
             ip_address=CUSTOMER["X-Forwarded-For"],
             user_agent=CUSTOMER["User-Agent"],
-            session_id=told.session,
+            session_id=told.session_id,
         )
     return _story(log, "The payment dispute: was it the customer?", entries, missing)
 
