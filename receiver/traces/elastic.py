@@ -18,6 +18,9 @@ from receiver.traces.stored import completeness, from_stored, to_stored
 
 TEMPLATE_VERSION = 1
 
+# OTLP's times are unsigned; one beyond the server's longs is ordered as the largest.
+_LONG_MAX = 2**63 - 1
+
 _KEYWORD = {"type": "keyword", "ignore_above": 1024}
 _MAPPINGS: dict[str, Any] = {
     "dynamic": False,
@@ -31,7 +34,7 @@ _MAPPINGS: dict[str, Any] = {
         "audit": {
             "properties": {
                 "tenant": _KEYWORD,
-                "start_ns": {"type": "unsigned_long"},
+                "start_ns": {"type": "long"},
                 "span": {"type": "object", "enabled": False},
             }
         },
@@ -145,7 +148,7 @@ def _complain(items: Sequence[dict[str, dict[str, Any]]]) -> None:
 def _document(span: Span) -> dict[str, Any]:
     """*span* in ECS; the whole of it stands as text in ``audit.span``, out of the server's reach."""
     return {
-        "@timestamp": rfc3339(min(span.start_ns, 2**63 - 1)),
+        "@timestamp": rfc3339(min(span.start_ns, _LONG_MAX)),
         "trace": {"id": span.trace_id},
         "span": {"id": span.span_id, "name": span.name},
         "parent": {"id": span.parent_span_id},
@@ -153,7 +156,7 @@ def _document(span: Span) -> dict[str, Any]:
         "event": {"duration": span.duration_ns, "outcome": _OUTCOMES.get(span.status, "unknown")},
         "audit": {
             "tenant": span.tenant,
-            "start_ns": span.start_ns,
+            "start_ns": min(span.start_ns, _LONG_MAX),
             "span": {"json": orjson.dumps(to_stored(span)).decode()},
         },
     }
@@ -173,4 +176,4 @@ def _version(span: Span) -> int:
 
 
 def _day(start_ns: int) -> str:
-    return f"{datetime.fromtimestamp(min(start_ns, 2**63 - 1) // SECOND_NS, UTC):%Y.%m.%d}"
+    return f"{datetime.fromtimestamp(min(start_ns, _LONG_MAX) // SECOND_NS, UTC):%Y.%m.%d}"

@@ -1,0 +1,100 @@
+"""What every store of spans promises."""
+
+from typing import ClassVar
+
+from receiver.traces.port import SpanStore
+from receiver.traces.span import SpanError
+from tests.contracts.spans import START_NS, TRACE, span
+
+LOG = "otel-audit/0123456789ab"
+#: The store under test reads at most so many spans of one trace.
+TRACE_MAX_SPANS = 5
+
+
+class SpanStoreContract:
+    """Subclass, say how to open a store (fixture ``store``), and be held to every promise of the port."""
+
+    excused: ClassVar[dict[str, str]] = {}
+
+    def test_a_trace_not_put_is_empty(self, store: SpanStore):
+        """Asking for what is not there is no error."""
+        assert store.trace("default", TRACE) == ((), False)
+
+    def test_a_span_comes_back_as_it_was_put(self, store: SpanStore):
+        """Every field, whatever it holds."""
+        odd = span(
+            1,
+            parent_span_id="f" * 16,
+            kind="server",
+            status="error",
+            service=None,
+            error=SpanError("ValueError", "no\u0000thing é", "line 1\nline 2"),
+            attributes={
+                "http.method": "GET",
+                "n": 2**62,
+                "f": 0.1,
+                "list": [1, "a", None],
+                "map": {"": {}},
+                "x.y": True,
+            },
+            links=(("b" * 32, "c" * 16),),
+        )
+        store.put([odd])
+        assert store.trace("default", TRACE).spans == (odd,)
+
+    def test_a_trace_is_ordered_by_start(self, store: SpanStore):
+        """Whatever order its spans came in; ties go by span id."""
+        spans = [span(3, start_ns=START_NS), span(1, start_ns=START_NS + 5), span(2, start_ns=START_NS)]
+        store.put(spans[:2])
+        store.put(spans[2:])
+        assert [each.span_id[-1] for each in store.trace("default", TRACE).spans] == ["2", "3", "1"]
+
+    def test_a_repeat_replaces_only_a_less_complete_one(self, store: SpanStore):
+        """The later end wins, then the one with more attributes, whichever came first."""
+        begun, ended = span(1, end_ns=0), span(1)
+        known = span(1, attributes={"a": 1})
+        store.put([begun])
+        store.put([ended])
+        store.put([begun])
+        assert store.trace("default", TRACE).spans == (ended,)
+        store.put([known])
+        store.put([ended])
+        assert store.trace("default", TRACE).spans == (known,)
+
+    def test_a_repeat_within_one_put(self, store: SpanStore):
+        """The same holds for two versions put together."""
+        store.put([span(1, attributes={"a": 1}), span(1)])
+        assert store.trace("default", TRACE).spans == (span(1, attributes={"a": 1}),)
+
+    def test_a_trace_belongs_to_one_tenant(self, store: SpanStore):
+        """Another tenant's trace of the same id is another trace."""
+        store.put([span(1), span(1, tenant="other", name="theirs"), span(2, trace_id="b" * 32)])
+        assert store.trace("default", TRACE).spans == (span(1),)
+        assert [each.name for each in store.trace("other", TRACE).spans] == ["theirs"]
+
+    def test_more_than_may_be_read_is_said(self, store: SpanStore):
+        """Exactly as many as may be read are all; one more is said to be cut, never silently."""
+        store.put([span(number) for number in range(1, TRACE_MAX_SPANS + 1)])
+        assert not store.trace("default", TRACE).truncated
+        store.put([span(TRACE_MAX_SPANS + 1)])
+        spans, truncated = store.trace("default", TRACE)
+        assert (len(spans), truncated) == (TRACE_MAX_SPANS, True)
+        assert spans[0] == span(1)
+
+    def test_a_cursor_is_kept_for_each_log(self, store: SpanStore):
+        """Another log's place is another one; none is 0."""
+        store.advance(LOG, 7)
+        store.advance(LOG, 9)
+        store.advance("otel-audit/other", 3)
+        assert (store.cursor(LOG), store.cursor("otel-audit/other"), store.cursor("none")) == (9, 3, 0)
+
+    def test_putting_nothing_is_fine(self, store: SpanStore):
+        """An empty put changes nothing."""
+        store.put([])
+        assert store.trace("default", TRACE).spans == ()
+
+    def test_times_out_of_this_world_are_kept(self, store: SpanStore):
+        """A span from 1970 or with the largest time OTLP knows is kept like any other."""
+        odd = [span(1, start_ns=0, end_ns=0), span(2, start_ns=2**64 - 1, end_ns=2**64 - 1)]
+        store.put(odd)
+        assert list(store.trace("default", TRACE).spans) == odd
