@@ -14,13 +14,14 @@ _RESULT = {"success": "succeeded", "failure": "failed", "unknown": "ended unknow
 
 def sentence(entry: Entry) -> str:
     """*entry* in one line, from its said facts alone: it stays the same whatever its trace shows later."""
-    parts = [_who(entry), f"did {entry.action}"]
-    if entry.resource_type is not None or entry.resource_id is not None:
-        parts.append(f"on {_what(entry)}")
-    parts.append(_changes(entry.previous_state, entry.new_state))
-    text = f"{' '.join(filter(None, parts))}; it {_RESULT[entry.outcome]}"
+    done = f"{_who(entry)} did {entry.action}"
+    if what := _what(entry):
+        done += f" on {what}"
+    if changes := _changes(entry.previous_state, entry.new_state):
+        done += f", {changes}"
+    text = f"{done}; it {_RESULT[entry.outcome]}"
     why = ", ".join(filter(None, (entry.error_type, entry.error_message, entry.reason)))
-    return " ".join(f"{text}: {why}".split() if why else text.split())
+    return " ".join((f"{text}: {why}" if why else text).split())
 
 
 def _who(entry: Entry) -> str:
@@ -37,8 +38,9 @@ def _what(entry: Entry) -> str:
 
 def _changes(previous: Any, new: Any) -> str:
     """The fields that differ, as ``stock from 50 to 35``; nothing when no state was said."""
-    if not (isinstance(previous, dict) and isinstance(new, dict)):
+    if not (isinstance(previous, dict | None) and isinstance(new, dict | None)):
         return _change("", previous, new)
+    previous, new = previous or {}, new or {}
     fields = [field for field in {**previous, **new} if previous.get(field) != new.get(field)]
     told = [_change(f"{field} ", previous.get(field), new.get(field)) for field in fields[:CHANGES_MAX]]
     more = len(fields) - len(told)

@@ -5,6 +5,7 @@ and stands exactly in ``audit.exact``, as JSON text: the server never looks into
 """
 
 from collections.abc import Iterator, Mapping
+from functools import cache
 from typing import Any
 
 import orjson
@@ -210,16 +211,23 @@ def _changed_fields(entry: Entry) -> list[str]:
 # -- paths ------------------------------------------------------------------------------------------------
 
 
-def _put(document: Document, path: str, value: Any) -> None:
+@cache
+def _keys(path: str) -> tuple[tuple[str, ...], str]:
     *outer, last = path.split(".")
+    return tuple(outer), last
+
+
+def _put(document: Document, path: str, value: Any) -> None:
+    outer, last = _keys(path)
     for key in outer:
         document = document.setdefault(key, {})
     document[last] = value
 
 
 def _at(document: Mapping[str, Any], path: str) -> Any:
-    found: Any = document
-    for key in path.split("."):
-        if not isinstance(found, Mapping) or (found := found.get(key)) is None:
+    outer, last = _keys(path)
+    for key in outer:
+        if (inner := document.get(key)) is None:
             return None
-    return found
+        document = inner
+    return document.get(last)

@@ -3,6 +3,7 @@
 import contextlib
 import uuid
 from collections.abc import Iterator
+from typing import Any
 
 from elasticsearch import ApiError, Elasticsearch
 
@@ -22,6 +23,10 @@ class Namespace:
     def template(self) -> str:
         return f"logs-audit.events-{self.name}"
 
+    def count(self, question: dict[str, Any]) -> int:
+        """How many of the namespace's documents match, asked straight from the server."""
+        return int(self.client.count(index=f"{self.template}*", query=question)["count"])
+
     def refresh(self) -> None:
         """What was written is found from here on."""
         self.client.indices.refresh(index=f"{self.template}*", allow_no_indices=True)
@@ -40,7 +45,8 @@ class Namespace:
         with contextlib.suppress(ApiError):  # the index behind such a data stream cannot be deleted alone
             self.clear()
         quiet = self.client.options(ignore_status=[400, 404])
-        quiet.indices.delete_index_template(name=f"{self.template}*")
+        for name in (f"{self.template}*", f"stream-{self.name}"):
+            quiet.indices.delete_index_template(name=name)
         for part in ("mappings", "settings", "custom"):
             quiet.cluster.delete_component_template(name=f"{self.template}@{part}")
 

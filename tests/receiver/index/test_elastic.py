@@ -2,11 +2,23 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
 
 import pytest
 
+from otel_audit.canonical import canonical
+from receiver.config import Index, Settings
+from receiver.elastic import connect
+from receiver.errors import Damaged, Unavailable
+from receiver.index import template
+from receiver.index.amendment import amended
 from receiver.index.elastic import ElasticIndex
-from tests.contracts.entry_index import EntryIndexContract
+from receiver.index.open import open_index
+from receiver.index.port import Filed
+from receiver.index.query import Query
+from tests.contracts.entries import ODD, PARTITION, entry, event_id, filed
+from tests.contracts.entry_index import LOG, EntryIndexContract, ids
 from tests.receiver.index.elastic_server import Namespace, namespace
 
 
@@ -29,3 +41,239 @@ class TestElasticIndex(EntryIndexContract):
     def settled(self, index: ElasticIndex) -> Iterator[None]:
         yield
         index._client.indices.refresh(index="logs-audit.events-*", allow_no_indices=True)
+
+
+@pytest.fixture
+def fresh(elasticsearch_url: str) -> Iterator[Namespace]:
+    """A namespace in which nothing has happened yet."""
+    with namespace(elasticsearch_url) as made:
+        yield made
+
+
+@pytest.fixture
+def stock_template(fresh: Namespace) -> Iterator[str]:
+    """A template as the server's own ``logs``: data streams of lower priority for every name like ours."""
+    name = f"stock-{fresh.name}"
+    fresh.client.indices.put_index_template(
+        name=name, index_patterns=[f"logs-*-{fresh.name}*"], data_stream={}, priority=100
+    )
+    yield name
+    fresh.client.options(ignore_status=[400, 404]).indices.delete_index_template(name=name)
+
+
+# -- documents ------------------------------------------------------------------------------------------------
+
+
+def test_the_documents_carry_the_names_of_ecs(fresh: Namespace) -> None:
+    """A search by the documented names, straight on the server, finds the entry."""
+    put = entry(1, **ODD["everything"])
+    ElasticIndex(fresh.client, fresh.name).put(LOG, filed(put), cursor=1)
+    questions: list[dict[str, Any]] = [
+        {"term": {"event.action": "inventory.update.success"}},
+        {"term": {"event.category": "database"}},
+        {"term": {"event.dataset": "audit.events"}},
+        {"term": {"user.id": "u-1"}},
+        {"term": {"related.user": "ann@example.com"}},
+        {"term": {"source.ip": "203.0.113.0/24"}},
+        {"term": {"client.ip": "203.0.113.9"}},
+        {"term": {"related.ip": "203.0.113.9"}},
+        {"term": {"trace.id": put.trace_id}},
+        {"term": {"audit.resource.id": "sku-7"}},
+        {"term": {"audit.previous_state.stock": "50"}},
+        {"term": {"audit.new_state": "A"}},
+        {"term": {"audit.changed_fields": "stock"}},
+        {"term": {"audit.metadata.currency": "EUR"}},
+        {"range": {"audit.amount": {"gt": 12.4, "lt": 12.6}}},
+        {"term": {"audit.currency": "EUR"}},
+        {"range": {"event.duration": {"gte": 12_345_678, "lt": 12_345_679}}},
+        {"range": {"http.response.status_code": {"gte": 200, "lt": 300}}},
+        {"range": {"@timestamp": {"gte": put.timestamp, "lte": put.timestamp}}},
+        {"term": {"audit.integrity.log": "otel-audit/0123456789ab"}},
+        {"term": {"event.sequence": 7}},
+        {"match_phrase": {"message": "stock from 50 to 35"}},
+    ]
+    missed = [each for each in questions if fresh.count(each) != 1]
+    assert missed == []
+
+
+def test_where_the_documents_are(fresh: Namespace) -> None:
+    """Partitions are indices named by namespace, tenant and partition, and an entry's document has the event's id."""
+    index = ElasticIndex(fresh.client, fresh.name)
+    index.put(LOG, [*filed(entry(1)), Filed("outlier", entry(2)), *filed(entry(3, tenant="acme"))], cursor=3)
+    places = {f"logs-audit.events-{fresh.name}{rest}" for rest in ("-2026.11", "-outlier", ".acme-2026.11")}
+    assert set(fresh.client.indices.get(index=f"{fresh.template}*")) == places
+    found = fresh.client.get(index=f"{fresh.template}-2026.11", id=event_id(1))
+    assert found["_source"]["event"]["id"] == event_id(1)
+
+
+def test_the_cursor_is_a_document_of_its_own(fresh: Namespace) -> None:
+    """One document for each log says how far it is indexed."""
+    ElasticIndex(fresh.client, fresh.name).put(LOG, [], cursor=17)
+    found = fresh.client.get(index=f"audit-cursors-{fresh.name}", id=f"entries-{LOG}")
+    assert found["_source"] == {"log": LOG, "cursor": 17}
+
+
+@pytest.mark.parametrize("name", ODD)
+def test_amending_changes_nothing_else(shared: Namespace, index: ElasticIndex, name: str) -> None:
+    """However odd an entry is, the server's merging of an amendment leaves all that was there as it was."""
+    put = entry(1, **ODD[name] | {"span_name": None, "seen": ()})
+    index.put(LOG, filed(put), cursor=1)
+    assert index.amend(PARTITION, "default", event_id(1), {"span_name": "GET /"})
+    shared.refresh()
+    back = index.get("default", event_id(1))
+    assert back is not None
+    assert canonical(back.model_dump()) == canonical(amended(put, {"span_name": "GET /"}).model_dump())
+
+
+@pytest.fixture
+def strict(fresh: Namespace) -> ElasticIndex:
+    """An index whose owner made the server refuse every text in ``url.path`` that is no number."""
+    index = ElasticIndex(fresh.client, fresh.name)
+    index.prepare([])
+    fresh.client.cluster.put_component_template(
+        name=f"{fresh.template}@custom",
+        template={"mappings": {"properties": {"url": {"properties": {"path": {"type": "long"}}}}}},
+    )
+    return index
+
+
+def test_a_refused_document_is_stored_in_its_minimal_form(fresh: Namespace, strict: ElasticIndex) -> None:
+    """What the server will not take as it is, it takes as text: the entry is there, whole, and so are the others."""
+    odd, plain = entry(1, path="/no/number", reason="kept", trace_id="a" * 32), entry(2, path="7")
+    strict.put(LOG, filed(odd, plain), cursor=2)
+    assert strict.search(Query()).entries == (plain, odd)
+    assert ids(strict, Query(trace_id="a" * 32)) == [event_id(1)]
+    assert strict.amend(PARTITION, "default", event_id(1), {"status_code": 200, "span_name": "x"})
+    assert strict.amend(PARTITION, "default", event_id(1), {"span_kind": "server"})
+    fresh.refresh()
+    amended_entry = strict.get("default", event_id(1))
+    assert amended_entry is not None
+    assert amended_entry.seen == ("status_code", "span_name", "span_kind")
+    assert (amended_entry.reason, amended_entry.span_name) == ("kept", "x")
+
+
+def test_an_entry_the_server_never_takes_is_damage(fresh: Namespace) -> None:
+    """Refused in its minimal form too, an entry stops the put, is named, and the cursor stays before it."""
+    index = ElasticIndex(fresh.client, fresh.name)
+    index.prepare([])
+    fresh.client.cluster.put_component_template(
+        name=f"{fresh.template}@custom",
+        template={"mappings": {"properties": {"event": {"properties": {"id": {"type": "long"}}}}}},
+    )
+    with pytest.raises(Damaged, match=event_id(1)):
+        index.put(LOG, filed(entry(1)), cursor=1)
+    assert index.cursor(LOG) == 0
+
+
+# -- templates and partitions ---------------------------------------------------------------------------------
+
+
+def test_partitions_are_plain_indices_beside_the_stock_template(fresh: Namespace, stock_template: str) -> None:
+    """Where the server would make data streams of our names, the partitions are plain indices all the same."""
+    index = ElasticIndex(fresh.client, fresh.name)
+    index.put(LOG, filed(entry(1), entry(2, tenant="acme")), cursor=2)
+    found = fresh.client.indices.resolve_index(name=f"{fresh.template}*")
+    names = [f"{fresh.template}-2026.11", f"{fresh.template}.acme-2026.11"]
+    assert sorted(each["name"] for each in found["indices"]) == names
+    assert found["data_streams"] == []
+
+
+@pytest.mark.parametrize("when", ["before the first start", "after it"])
+def test_a_data_stream_in_our_place_is_damage(fresh: Namespace, when: str) -> None:
+    """A data stream of a partition's name is refused with the command that removes it, and nothing is written."""
+    name = f"{fresh.template}-2026.11"
+    index = ElasticIndex(fresh.client, fresh.name)
+    if when == "after it":
+        index.prepare([])
+        fresh.client.indices.delete_index_template(name=fresh.template)
+    fresh.client.indices.put_index_template(
+        name=f"stream-{fresh.name}", index_patterns=[f"{name}*"], data_stream={}, priority=900
+    )
+    fresh.client.index(index=name, op_type="create", id="early", document={"@timestamp": "2026-11-23T00:00:00Z"})
+    with pytest.raises(Damaged, match=f"DELETE /_data_stream/{name}"):
+        index.put(LOG, filed(entry(1)), cursor=1)
+    assert index.cursor(LOG) == 0
+
+
+def test_the_partitions_of_known_tenants_are_prepared(fresh: Namespace) -> None:
+    """Every tenant of the settings has its partitions before its first entry."""
+    ElasticIndex(fresh.client, fresh.name, ["acme", "default"]).prepare(["2026.11", "2026.12"])
+    expected = {f"{fresh.template}{owner}-{each}" for owner in ("", ".acme") for each in ("2026.11", "2026.12")}
+    assert set(fresh.client.indices.get(index=f"{fresh.template}*")) == expected
+
+
+def test_the_users_own_template_part_is_left_alone(fresh: Namespace) -> None:
+    """What the owner writes into ``@custom`` stays, before and after the first start, and wins."""
+    custom = {"settings": {"index": {"number_of_replicas": "0"}}}
+    fresh.client.cluster.put_component_template(name=f"{fresh.template}@custom", template=custom)
+    ElasticIndex(fresh.client, fresh.name).prepare([PARTITION])
+    found = fresh.client.cluster.get_component_template(name=f"{fresh.template}@custom")
+    assert found["component_templates"][0]["component_template"]["template"] == custom
+    settings = fresh.client.indices.get_settings(index=f"{fresh.template}-{PARTITION}")
+    index_settings = settings[f"{fresh.template}-{PARTITION}"]["settings"]["index"]
+    assert (index_settings["number_of_replicas"], index_settings["codec"]) == ("0", "best_compression")
+
+
+def test_a_newer_template_is_not_written_under(fresh: Namespace) -> None:
+    """A process older than the template it meets stops instead of writing documents of an older shape."""
+    ElasticIndex(fresh.client, fresh.name).prepare([])
+    newer = template.index_template(fresh.name) | {"version": template.VERSION + 1}
+    newer.pop("_meta")
+    fresh.client.indices.put_index_template(name=fresh.template, **newer)
+    with pytest.raises(Damaged, match="newer version"):
+        ElasticIndex(fresh.client, fresh.name).put(LOG, filed(entry(1)), cursor=1)
+    assert not fresh.client.indices.exists(index=f"{fresh.template}-{PARTITION}")
+
+
+def test_an_older_template_is_brought_up(fresh: Namespace) -> None:
+    """A template of an earlier version is replaced by ours."""
+    older = template.index_template(fresh.name) | {"version": 0, "composed_of": []}
+    older.pop("_meta")
+    fresh.client.indices.put_index_template(name=fresh.template, **older)
+    ElasticIndex(fresh.client, fresh.name).prepare([])
+    found = fresh.client.indices.get_index_template(name=fresh.template)["index_templates"][0]["index_template"]
+    assert (found["version"], len(found["composed_of"])) == (template.VERSION, 3)
+
+
+def test_two_namespaces_do_not_meet(fresh: Namespace, elasticsearch_url: str) -> None:
+    """Receivers with namespaces of their own share a server without seeing each other's entries or cursors."""
+    with namespace(elasticsearch_url) as other:
+        here, there = ElasticIndex(fresh.client, fresh.name), ElasticIndex(other.client, other.name)
+        here.put(LOG, filed(entry(1)), cursor=1)
+        there.put(LOG, filed(entry(2)), cursor=5)
+        assert (ids(here, Query()), ids(there, Query())) == ([event_id(1)], [event_id(2)])
+        assert (here.cursor(LOG), there.cursor(LOG)) == (1, 5)
+
+
+def test_a_partition_taken_away_is_made_again(fresh: Namespace) -> None:
+    """A partition deleted under a running writer comes back as a plain index of ours at the next put."""
+    index = ElasticIndex(fresh.client, fresh.name)
+    index.put(LOG, filed(entry(1)), cursor=1)
+    fresh.client.indices.delete(index=f"{fresh.template}-{PARTITION}")
+    index.put(LOG, filed(entry(2)), cursor=2)
+    assert ids(index, Query(resource_id=None)) == [event_id(2)]
+
+
+def test_a_server_that_is_away_is_unavailable(free_tcp_port: int) -> None:
+    """Every call says Unavailable, none of them anything else, while nobody answers."""
+    index = ElasticIndex(connect(Index(url=f"http://127.0.0.1:{free_tcp_port}", timeout_s=1)), "default")
+    calls = (
+        lambda: index.prepare([PARTITION]),
+        lambda: index.put(LOG, filed(entry(1)), 1),
+        lambda: index.cursor(LOG),
+        lambda: index.amend(PARTITION, "default", event_id(1), {"path": "/"}),
+        lambda: index.get("default", event_id(1)),
+        lambda: index.search(Query()),
+    )
+    for call in calls:
+        with pytest.raises(Unavailable):
+            call()
+    index.close()
+
+
+def test_the_address_in_the_settings_is_opened(fresh: Namespace, tmp_path: Path) -> None:
+    """With an address in ``index.url`` entries go to that server, and to the settings' namespace."""
+    index = open_index(Settings(data_dir=tmp_path, index=fresh.settings), write=True)
+    index.put(LOG, filed(entry(1)), cursor=1)
+    index.close()
+    assert fresh.count({"term": {"event.id": event_id(1)}}) == 1
