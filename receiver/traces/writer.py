@@ -68,6 +68,7 @@ class TraceWriter:
         self._clock = clock
         self._poll_s = poll_s
         self._waiting = Waiting(settings.waiting_max_spans)
+        self._to_put: list[Span] = []
         #: Audited traces, the one heard of last at the end, each with its entries that lack something.
         self._audited: OrderedDict[Trace, dict[str, Lacking]] = OrderedDict()
         #: Traces whose entries may be told something now.
@@ -126,10 +127,12 @@ class TraceWriter:
 
     def round(self) -> bool:
         """Look once at the journal and once at the spool; whether there was anything."""
+        self._put()
         rows = self._journal.read(self._seq, BATCH_MAX_ROWS)
         spooled = self._spool.read(self.position, READ_MAX_BYTES)
         self._hear_of(rows)
-        self._keep(spooled)
+        self._sort(spooled)
+        self._put()
         self._waiting.expire(self._clock() - int(self._settings.wait_s * SECOND_NS))
         self._tell()
         self._advance()
@@ -138,20 +141,16 @@ class TraceWriter:
     # -- entries
 
     def _hear_of(self, rows: Sequence[Row]) -> None:
-        """Learn which traces are audited, and put what waited for them."""
-        released: list[Span] = []
+        """Learn which traces are audited; what waited for them is to be put."""
         for row in rows:
             if row.kind == "entry":
-                released += self._hear_of_entry(row)
-        if released:
-            self._store.put(released)
-        if rows:
-            self._seq = rows[-1].seq
+                self._hear_of_entry(row)
+            self._seq = row.seq
 
-    def _hear_of_entry(self, row: Row) -> list[Span]:
+    def _hear_of_entry(self, row: Row) -> None:
         entry = entry_of(row, self._journal.log)
         if entry.trace_id is None:
-            return []
+            return
         trace = (entry.tenant, entry.trace_id)
         wanting = self._audited.setdefault(trace, {})
         self._audited.move_to_end(trace)
@@ -161,21 +160,24 @@ class TraceWriter:
         if wants is not None and len(wanting) < LACKING_MAX:
             wanting[entry.event_id] = wants
             self._due[trace] = None
-        return self._waiting.take(trace)
+        self._to_put += self._waiting.take(trace)
 
     # -- spans
 
-    def _keep(self, spooled: Sequence[Spooled]) -> None:
-        """Put the spans of audited traces, let the others wait."""
-        known: list[Span] = []
+    def _sort(self, spooled: Sequence[Spooled]) -> None:
+        """The spans of audited traces are to be put, the others wait."""
         for request in spooled:
             spans = _spans(request)
-            known += (span for span in spans if self._is_kept(span))
+            self._to_put += (span for span in spans if self._is_kept(span))
             self._waiting.add(self.position, request.received_ns, [span for span in spans if not self._is_kept(span)])
             self.position = request.end
-        if known:
-            self._store.put(known)
-            self._due.update(dict.fromkeys(map(trace_of, known)))
+
+    def _put(self) -> None:
+        """Put what is to be put. Where the store is away it stays, nothing more is read, and the cursor stands."""
+        if self._to_put:
+            self._store.put(self._to_put)
+            self._due.update(dict.fromkeys(map(trace_of, self._to_put)))
+            self._to_put = []
 
     def _is_kept(self, span: Span) -> bool:
         return self._settings.keep == "all" or trace_of(span) in self._audited
