@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 from receiver.index.moment import bound_ns
 from receiver.index.port import COUNTED_MAX
 from receiver.index.query import EXACT, Query
-from receiver.index.sqlite_tables import all_words, int64
+from receiver.index.sqlite_tables import SELECTIVE, all_words, int64
 
 
 class Statement(NamedTuple):
@@ -47,7 +47,7 @@ def _where(conditions: Iterable[_Condition]) -> _Condition:
 
 
 def _asked(query: Query) -> Iterator[_Condition]:
-    yield _Condition("tenant = ?", (query.tenant,))
+    yield _Condition("+tenant = ?" if _by_row(query) else "tenant = ?", (query.tenant,))
     if not query.wants_own:
         yield _Condition("own = 0")
     if query.action is not None:
@@ -81,5 +81,16 @@ def _after(query: Query) -> Iterator[_Condition]:
         yield _Condition(f"({_time(query)}, event_id) {compare} (?, ?)", place)
 
 
+# Without statistics SQLite likes best to walk through all entries in the order asked for. A plus before a column
+# keeps it from doing so where something else finds the few that matter.
+
+
 def _time(query: Query) -> str:
-    return "event_ns" if query.time == "event" else "received_ns"
+    column = "event_ns" if query.time == "event" else "received_ns"
+    selective = query.time == "received" and any(getattr(query, field) is not None for field in SELECTIVE)
+    return f"+{column}" if selective or _by_row(query) else column
+
+
+def _by_row(query: Query) -> bool:
+    """Whether another table names the rows to look at."""
+    return query.related is not None or bool(query.words)
