@@ -1,0 +1,103 @@
+"""The API over real files: a journal, an index and a span store, filled as follow would."""
+
+import hashlib
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import orjson
+import pytest
+from fastapi.testclient import TestClient
+
+from otel_audit.entry import Entry
+from receiver.api.app import create_app
+from receiver.clock import now_ns
+from receiver.config import Api, Auth, Settings, Token
+from receiver.config import Journal as JournalSettings
+from receiver.index.indexer import Indexer
+from receiver.index.open import open_index
+from receiver.journal import Draft, Journal, JournalReader
+from receiver.metrics import RunState
+from receiver.traces.open import open_store
+
+ROLES = ("sender", "viewer", "investigator", "administrator")
+
+
+class Receiver:
+    """What accept and follow leave on disk, made by hand."""
+
+    def __init__(self, data_dir: Path) -> None:
+        self.data_dir = data_dir
+        settings = Settings(data_dir=data_dir)
+        self.journal = Journal.open(data_dir, JournalSettings())
+        self.reader = JournalReader.open(data_dir)
+        self.index = open_index(settings, write=True)
+        self.spans = open_store(settings, write=True)
+        self._states = {name: RunState(data_dir, name) for name in ("accept", "follow", "answer")}
+        self._states["accept"].set(ready=True)
+        self._indexer = Indexer(self.index, self.reader.log, "monthly")
+
+    def accept(self, *entries: Entry) -> None:
+        """Journal entries, as accept does."""
+        for each in entries:
+            said = each.model_dump(mode="json", exclude_none=True, exclude={"integrity", "seen"})
+            digest = each.event_id.encode()
+            draft = Draft("entry", each.tenant, each.event_id, digest, orjson.dumps(said), b"{}", False, now_ns())
+            self.journal.append([draft]).result(10)
+
+    def follow(self) -> None:
+        """Index what is journalled, as follow does."""
+        rows = self.reader.read(self._indexer.cursor(), 10_000)
+        if rows:
+            self._indexer.step(rows)
+
+    def store(self, *entries: Entry) -> None:
+        """Journal and index."""
+        self.accept(*entries)
+        self.follow()
+
+    def stop(self, name: str) -> None:
+        """One process is no more."""
+        self._states.pop(name).close()
+
+    def close(self) -> None:
+        """Let go of everything."""
+        for state in self._states.values():
+            state.close()
+        for part in (self.reader, self.index, self.spans, self.journal):
+            part.close()
+
+
+@pytest.fixture
+def receiver(tmp_path: Path) -> Iterator[Receiver]:
+    """An empty one."""
+    receiver = Receiver(tmp_path / "data")
+    yield receiver
+    receiver.close()
+
+
+@pytest.fixture
+def api(receiver: Receiver) -> Iterator[TestClient]:
+    """Its API without tokens."""
+    settings = Settings(data_dir=receiver.data_dir, api=Api(listen="127.0.0.1:0"))
+    with TestClient(create_app(settings), base_url="http://127.0.0.1", raise_server_exceptions=False) as client:
+        yield client
+
+
+@pytest.fixture
+def api_with_tokens(receiver: Receiver) -> Iterator[Callable[[str | None], TestClient]]:
+    """Its API where each role has a token of the role's name; ``other`` reads another tenant."""
+    tokens = [
+        Token(name=role, sha256=hashlib.sha256(role.encode()).hexdigest(), role=role)  # type: ignore[arg-type]
+        for role in ROLES
+    ]
+    tokens.append(Token(name="other", sha256=hashlib.sha256(b"other").hexdigest(), role="viewer", tenant="other"))
+    settings = Settings(data_dir=receiver.data_dir, auth=Auth(tokens=tuple(tokens)))
+    with TestClient(create_app(settings), base_url="http://shop.example", raise_server_exceptions=False) as client:
+
+        def as_role(role: str | None) -> TestClient:
+            client.headers.pop("Authorization", None)
+            if role is not None:
+                client.headers["Authorization"] = f"Bearer {role}"
+            return client
+
+        yield as_role
