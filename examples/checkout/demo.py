@@ -16,11 +16,12 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from examples.checkout.processes import DidNotStart, World
-from examples.checkout.scenarios import Told, play
+from examples.checkout.processes import Failed, World
+from examples.checkout.scenarios import Told, Unexpected, play
 from examples.checkout.stories import Log, Story, read
 
 FOUND_MAX_S = 30.0
+LOOK_EVERY_S = 0.2
 _COLOR = {"success": "green", "failure": "red", "unknown": "yellow"}
 
 console = Console(width=None if sys.stdout.isatty() else 160)
@@ -32,21 +33,21 @@ def main() -> int:
     options.add_argument("--once", action="store_true", help="stop by itself")
     once = options.parse_args().once
     ended = threading.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, lambda *_: ended.set())
     with tempfile.TemporaryDirectory(prefix="otel-audit-demo-") as scratch:
         try:
-            return _run(Path(scratch) / "data", once, ended)
-        except DidNotStart as error:
-            console.print(Text(str(error), style="red"))
+            return _run(Path(scratch), once, ended)
+        except (Failed, Unexpected) as error:
+            console.print(Text(str(error), style="red"), soft_wrap=True)
             return 1
 
 
-def _run(data_dir: Path, once: bool, ended: threading.Event) -> int:
+def _run(scratch: Path, once: bool, ended: threading.Event) -> int:
     console.print("starting the receiver and five services …")
-    with World(data_dir, free_ports=once) as world:
+    with World(scratch, free_ports=once, ended=ended) as world:
         told = play(world.storefront)
-        stories = _wait_for_stories(world.api, told, ended)
+        stories = _wait_for_stories(world, told, ended)
         for story in stories:
             _print(story, world.api)
         missing = [f"{story.title}: {each}" for story in stories for each in story.missing]
@@ -56,18 +57,20 @@ def _run(data_dir: Path, once: bool, ended: threading.Event) -> int:
             console.print(Text("every expected entry was found, joined to its trace", style="green"))
         if not once:
             console.print(f"serving: shop {world.storefront}   API {world.api}/api/v1/entries   Ctrl-C ends it")
-            ended.wait()
+            while not ended.wait(LOOK_EVERY_S):
+                world.check()
     return 1 if missing else 0
 
 
-def _wait_for_stories(api: str, told: Told, ended: threading.Event) -> list[Story]:
+def _wait_for_stories(world: World, told: Told, ended: threading.Event) -> list[Story]:
     """The stories once they are whole, or as far as they are when time is up."""
     deadline = time.monotonic() + FOUND_MAX_S
-    with httpx.Client(base_url=api, timeout=10) as client:
+    with httpx.Client(base_url=world.api, timeout=10) as client:
         while True:
+            world.check()
             stories = _read(client, told)
             whole = bool(stories) and not any(story.missing for story in stories)
-            if whole or time.monotonic() > deadline or ended.wait(0.2):
+            if whole or time.monotonic() > deadline or ended.wait(LOOK_EVERY_S):
                 return stories
 
 

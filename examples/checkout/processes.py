@@ -2,12 +2,13 @@
 
 import json
 import os
-import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 
 import httpx
@@ -15,26 +16,43 @@ import httpx
 from examples.checkout.stories import SERVICES
 
 START_MAX_S = 40.0
-STOP_MAX_S = 15.0
+STOP_MAX_S = 25.0
+LAST_WORDS_MAX = 2000
+
+#: Where the receiver listens: the setting's variable and its default.
+LISTENING = {
+    "OTEL_AUDIT_RECEIVER_OTLP__GRPC": "127.0.0.1:4317",
+    "OTEL_AUDIT_RECEIVER_OTLP__HTTP": "127.0.0.1:4318",
+    "OTEL_AUDIT_RECEIVER_API__LISTEN": "127.0.0.1:4321",
+}
+FREE = "127.0.0.1:0"
 
 
-class DidNotStart(RuntimeError):
-    """A process ended or was not ready in time; the message holds its last words."""
+class Failed(RuntimeError):
+    """The world cannot be, or is no more; the message says why, with the last words of the process that ended."""
 
 
 class World:
-    """A receiver on *data_dir* and the shop around it. A context manager: what it started, it stops."""
+    """A receiver and the shop around it. A context manager: what it started, it stops.
 
-    def __init__(self, data_dir: Path, *, free_ports: bool) -> None:
-        self._data_dir = data_dir
-        self._free_ports = free_ports
-        self._logs = data_dir.parent / "logs"
+    The receiver obeys the ``OTEL_AUDIT_RECEIVER_…`` variables; it keeps its data in *scratch* unless they name a
+    place, and listens on free ports with *free_ports* unless they name others. *ended* cuts the start short.
+    """
+
+    def __init__(self, scratch: Path, *, free_ports: bool, ended: threading.Event | None = None) -> None:
+        self._variables = {"OTEL_AUDIT_RECEIVER_DATA_DIR": str(scratch / "data"), **os.environ}
+        if free_ports:
+            self._variables = {**dict.fromkeys(LISTENING, FREE), **self._variables}
+        self._data_dir = Path(self._variables["OTEL_AUDIT_RECEIVER_DATA_DIR"])
+        self._logs = scratch / "logs"
+        self._ended = ended or threading.Event()
         self._running: dict[str, subprocess.Popen[bytes]] = {}
         self.api = ""
         self.storefront = ""
 
     def __enter__(self) -> "World":
         self._logs.mkdir(exist_ok=True)
+        _refuse_taken_ports(self._variables)
         try:
             self._start_receiver()
             self._start_shop()
@@ -46,41 +64,43 @@ class World:
     def __exit__(self, *_: object) -> None:
         self.stop()
 
+    def check(self) -> None:
+        """Raise Failed when a process has ended by itself."""
+        for name, process in self._running.items():
+            if process.poll() is not None:
+                raise Failed(f"{name} ended by itself:\n{self._last_words(name)}")
+
     def stop(self) -> None:
         """Ask every process to end, the services first so that their last events still arrive."""
-        for name, process in reversed(self._running.items()):
-            if process.poll() is None:
-                process.send_signal(signal.SIGTERM)
-            if name == SERVICES[0]:
-                self._wait_for(SERVICES)
-        self._wait_for(tuple(self._running))
-        self._running.clear()
+        self._stop(*SERVICES)
+        self._stop("receiver")
 
-    def _wait_for(self, names: tuple[str, ...]) -> None:
-        for name in names:
-            if name in self._running:
-                try:
-                    self._running[name].wait(STOP_MAX_S)
-                except subprocess.TimeoutExpired:
-                    self._running[name].kill()
-                    self._running[name].wait()
+    def _stop(self, *names: str) -> None:
+        ending = [self._running.pop(name) for name in names if name in self._running]
+        for process in ending:
+            process.terminate()
+        for process in ending:
+            try:
+                process.wait(STOP_MAX_S)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
 
     # -- starting
 
     def _start_receiver(self) -> None:
-        variables = {"OTEL_AUDIT_RECEIVER_DATA_DIR": str(self._data_dir)}
-        if self._free_ports:
-            for name in ("OTLP__GRPC", "OTLP__HTTP", "API__LISTEN"):
-                variables[f"OTEL_AUDIT_RECEIVER_{name}"] = "127.0.0.1:0"
-        self._start("receiver", [sys.executable, "-m", "receiver.cli", "serve"], {**os.environ, **variables})
+        self._started = time.time()
+        self._start("receiver", [sys.executable, "-m", "receiver.cli", "serve"], self._variables)
         self._until_ready("receiver", self._receiver_is_ready)
 
     def _receiver_is_ready(self) -> bool:
-        ports = [self._data_dir / "run" / f"{name}.json" for name in ("accept", "answer")]
-        accept, answer = (json.loads(path.read_text())["ports"] for path in ports)
+        states = [self._data_dir / "run" / f"{name}.json" for name in ("accept", "answer")]
+        if any(state.stat().st_mtime < self._started - 1 for state in states):
+            return False  # left behind by an earlier receiver on the same data
+        accept, answer = (json.loads(state.read_text())["ports"] for state in states)
         self._otlp = f"http://127.0.0.1:{accept['grpc']}"
         self.api = f"http://127.0.0.1:{answer['api']}"
-        return httpx.get(f"{self.api}/readyz").status_code == 200
+        return _is_well(f"{self.api}/readyz")
 
     def _start_shop(self) -> None:
         ports = dict(zip(SERVICES, _free_ports(len(SERVICES)), strict=True))
@@ -94,27 +114,49 @@ class World:
             command = [sys.executable, "-m", "uvicorn", app, "--port", str(port), "--log-level", "warning"]
             self._start(name, command, environment)
         for name, port in ports.items():
-            url = f"http://127.0.0.1:{port}/healthz"
-            self._until_ready(name, lambda url=url: httpx.get(url).status_code == 200)
+            self._until_ready(name, partial(_is_well, f"http://127.0.0.1:{port}/healthz"))
         self.storefront = environment["SHOP_STOREFRONT_URL"]
 
     def _start(self, name: str, command: list[str], environment: Mapping[str, str]) -> None:
         with (self._logs / f"{name}.log").open("wb") as log:
+            # A session of its own: Ctrl-C reaches this process alone, which then ends the others in order.
             self._running[name] = subprocess.Popen(
-                command, env=environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log
+                command, env=environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
             )
 
     def _until_ready(self, name: str, ready: Callable[[], bool]) -> None:
         deadline = time.monotonic() + START_MAX_S
         while self._running[name].poll() is None and time.monotonic() < deadline:
+            if self._ended.is_set():
+                raise Failed("ended while starting")
             try:
                 if ready():
                     return
             except (OSError, ValueError, KeyError, httpx.TransportError):
                 pass  # not yet
             time.sleep(0.05)
-        last = (self._logs / f"{name}.log").read_text(errors="replace").strip()[-2000:]
-        raise DidNotStart(f"{name} did not start:\n{last}")
+        raise Failed(f"{name} did not start:\n{self._last_words(name)}")
+
+    def _last_words(self, name: str) -> str:
+        return (self._logs / f"{name}.log").read_text(errors="replace").strip()[-LAST_WORDS_MAX:]
+
+
+def _is_well(url: str) -> bool:
+    return httpx.get(url).status_code == 200
+
+
+def _refuse_taken_ports(variables: Mapping[str, str]) -> None:
+    """Raise Failed, in one line, when the receiver could not listen where it is to."""
+    for variable, default in LISTENING.items():
+        address = variables.get(variable, default)
+        host, _, port = address.rpartition(":")
+        if not port.isdigit():
+            continue  # the receiver itself says what is wrong with it
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        try:
+            socket.create_server((host.strip("[]"), int(port)), family=family).close()
+        except OSError as error:
+            raise Failed(f"{address}: {error.strerror}; {variable}={FREE} takes a free port") from error
 
 
 def _free_ports(count: int) -> list[int]:

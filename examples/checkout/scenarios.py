@@ -12,6 +12,10 @@ LAMP = "SKU-LAMP"
 CORRECTION_REASON = "recount after water damage in aisle 7"
 
 
+class Unexpected(RuntimeError):
+    """The shop answered otherwise than the story has it."""
+
+
 @dataclass(frozen=True)
 class Told:
     """What the stories left behind, to be found again in the log."""
@@ -22,7 +26,7 @@ class Told:
 
 
 def play(storefront: str) -> Told:
-    """Drive every story once; an answer that is not the expected one raises."""
+    """Drive every story once; raises Unexpected for an answer the story does not have."""
     with httpx.Client(base_url=storefront, timeout=30) as shop:
         _expect(shop.post("/login", json={"email": "ann@example.org", "password": "guess"}, headers=CUSTOMER), 401)
         customer, session_id = _login(shop, "ann@example.org", "correct horse", CUSTOMER)
@@ -44,5 +48,5 @@ def _login(shop: httpx.Client, email: str, password: str, headers: dict[str, str
 
 def _expect(answer: httpx.Response, status: int) -> httpx.Response:
     if answer.status_code != status:
-        raise RuntimeError(f"{answer.request.url} answered {answer.status_code}: {answer.text}")
+        raise Unexpected(f"{answer.request.url} answered {answer.status_code}: {answer.text}")
     return answer

@@ -26,7 +26,7 @@ ACTOR_HEADERS = {
 TIMEOUT_S = 10.0
 
 #: Who acts in a request, as entry fields.
-Actor = dict[str, str]
+Actor = dict[str, Any]
 
 
 def told_by_headers(request: Request) -> Actor:
@@ -58,7 +58,8 @@ def create_service(name: str, actor_of: Callable[[Request], Actor] = told_by_hea
     async def say_who_acts(request: Request, call_next: Any) -> Response:
         request.state.actor = actor_of(request)
         with otel_audit.bind(**request.state.actor):
-            return await call_next(request)
+            response: Response = await call_next(request)
+            return response
 
     @app.get("/healthz")
     def healthz() -> dict[str, str]:

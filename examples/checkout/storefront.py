@@ -58,7 +58,7 @@ def login(login: Login) -> dict[str, str]:
         raise HTTPException(401, "wrong e-mail or password")
     # The token is a secret and stays out of the log; the session id is not and goes into it.
     token, session_id = secrets.token_urlsafe(), f"s-{uuid.uuid4().hex[:12]}"
-    actor = {"user_id": user_id, "user_email": login.email, "actor_type": actor_type, "session_id": session_id}
+    actor: Actor = {"user_id": user_id, "user_email": login.email, "actor_type": actor_type, "session_id": session_id}
     with otel_audit.bind(**actor):
         otel_audit.record("user.login.success", resource=("user", user_id))
     SESSIONS[token] = actor
