@@ -1,6 +1,7 @@
 """The API over real files: a journal, an index and a span store, filled as follow would."""
 
 import hashlib
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -16,7 +17,7 @@ from receiver.config import Journal as JournalSettings
 from receiver.index.indexer import Indexer
 from receiver.index.open import open_index
 from receiver.journal import Draft, Journal, JournalReader
-from receiver.metrics import RunState
+from receiver.metrics import RunState, read_states
 from receiver.traces.open import open_store
 
 ROLES = ("sender", "viewer", "investigator", "administrator")
@@ -34,6 +35,8 @@ class Receiver:
         self.spans = open_store(settings, write=True)
         self._states = {name: RunState(data_dir, name) for name in ("accept", "follow", "answer")}
         self._states["accept"].set(ready=True)
+        while not read_states(data_dir)["accept"].get("ready"):  # written by a thread, within a tenth of a second
+            time.sleep(0.01)
         self._indexer = Indexer(self.index, self.reader.log, "monthly")
 
     def accept(self, *entries: Entry) -> None:

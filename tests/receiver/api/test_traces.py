@@ -1,0 +1,77 @@
+"""A trace with its entries, the trace of an entry, and what became of a resource."""
+
+import pytest
+from fastapi.testclient import TestClient
+
+from tests.contracts.entries import entry, event_id
+from tests.contracts.spans import TRACE, span
+from tests.receiver.api.conftest import Receiver
+
+SPAN = f"{1:016x}"
+
+
+def test_a_trace_and_its_entries_are_one_answer(receiver: Receiver, api: TestClient):
+    """From the trace to the entries and from an entry to its trace: the same answer."""
+    receiver.spans.put([span(1), span(2, parent_span_id=SPAN)])
+    receiver.store(entry(1, trace_id=TRACE, span_id=SPAN, service_name="shop"), entry(2, trace_id="b" * 32))
+    answer = api.get(f"/api/v1/traces/{TRACE.upper()}").json()
+    assert answer["source"] == "sqlite"
+    assert [each["event_id"] for each in answer["entries"]] == [event_id(1)]
+    assert [each["entries"] for each in answer["spans"]] == [[event_id(1)], []]
+    assert answer["warnings"] == []
+    of_entry = api.get(f"/api/v1/entries/{event_id(1)}/trace").json()
+    assert {**of_entry, "as_of": None} == {**answer, "as_of": None}
+    alone = api.get(f"/api/v1/traces/{TRACE}/entries").json()
+    assert alone["entries"] == answer["entries"]
+
+
+def test_entries_without_spans_stand_alone_with_a_warning(receiver: Receiver, api: TestClient):
+    """Sampled out or expired: who did what is known all the same."""
+    receiver.store(entry(1, trace_id=TRACE, span_id=SPAN))
+    answer = api.get(f"/api/v1/traces/{TRACE}").json()
+    assert (answer["spans"], answer["complete"], len(answer["entries"])) == ([], False, 1)
+    assert any("no spans of this trace" in warning for warning in answer["warnings"])
+
+
+def test_many_entries_of_a_trace_are_all_there(receiver: Receiver, api: TestClient):
+    """More than one page of the index."""
+    receiver.store(*(entry(number, trace_id=TRACE) for number in range(1005)))
+    assert len(api.get(f"/api/v1/traces/{TRACE}/entries").json()["entries"]) == 1005
+
+
+def test_a_history_is_oldest_first_with_what_changed(receiver: Receiver, api: TestClient):
+    """Every step, and the state they lead to; an id may hold slashes."""
+    what = {"resource_type": "page", "resource_id": "a/b c"}
+    receiver.store(
+        entry(2, **what, previous_state={"n": 1}, new_state={"n": 2}),
+        entry(1, **what, new_state={"n": 1}),
+        entry(3, resource_type="page", resource_id="a"),
+    )
+    answer = api.get("/api/v1/resources/page/a/b%20c/history").json()
+    assert [each["event_id"] for each in answer["entries"]] == [event_id(1), event_id(2)]
+    assert answer["entries"][1]["changes"] == [{"op": "replace", "path": "/n", "value": 2}]
+    assert (answer["state"], answer["resource_type"], answer["resource_id"]) == ({"n": 2}, "page", "a/b c")
+
+
+@pytest.mark.parametrize(
+    ("path", "status"),
+    [
+        (f"/api/v1/traces/{TRACE}", 404),
+        (f"/api/v1/traces/{TRACE}/entries", 404),
+        ("/api/v1/traces/xyz", 400),
+        (f"/api/v1/entries/{event_id(1)}/trace", 404),
+        ("/api/v1/resources/order/none/history", 404),
+        ("/api/v1/nothing", 404),
+    ],
+)
+def test_what_is_not_there_is_a_problem(path: str, status: int, api: TestClient):
+    """Unknown is 404, impossible is 400, and both say why."""
+    answer = api.get(path)
+    assert (answer.status_code, answer.headers["content-type"]) == (status, "application/problem+json")
+    assert answer.json()["status"] == status
+
+
+def test_an_entry_outside_any_trace_says_so(receiver: Receiver, api: TestClient):
+    """It has no trace to show."""
+    receiver.store(entry(1, trace_id=None))
+    assert api.get(f"/api/v1/entries/{event_id(1)}/trace").status_code == 404

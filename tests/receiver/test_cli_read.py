@@ -1,0 +1,96 @@
+"""The commands that ask, against a real API on a socket."""
+
+import json
+import threading
+import time
+from collections.abc import Iterator
+
+import pytest
+import uvicorn
+from typer.testing import CliRunner
+
+from receiver.api.app import create_app
+from receiver.cli import app
+from receiver.config import Settings
+from tests.contracts.entries import entry, event_id
+from tests.contracts.spans import TRACE, span
+from tests.receiver.api.conftest import Receiver
+from tests.receiver.api.conftest import receiver as receiver
+
+RUN = CliRunner()
+
+
+@pytest.fixture
+def url(receiver: Receiver) -> Iterator[str]:
+    """The address of the API over *receiver*."""
+    config = uvicorn.Config(create_app(Settings(data_dir=receiver.data_dir)), port=0, log_level="warning")
+    server = uvicorn.Server(config)
+    thread = threading.Thread(target=server.run)
+    thread.start()
+    while not server.started:
+        time.sleep(0.01)
+    yield f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
+    server.should_exit = True
+    thread.join()
+
+
+@pytest.fixture(autouse=True)
+def _filled(receiver: Receiver) -> None:
+    """An order that was created and failed to ship, with its trace."""
+    order = {"resource_type": "order", "resource_id": "o-1", "trace_id": TRACE, "span_id": f"{1:016x}"}
+    receiver.spans.put([span(1, name="ship it"), span(2, parent_span_id=f"{1:016x}")])
+    receiver.store(
+        entry(1, **order, action="order.create.success", new_state={"status": "new"}),
+        entry(2, **order, action="order.label.print.failed", outcome="failure", error_type="printer_offline"),
+    )
+
+
+def _run(url: str, *words: str) -> tuple[int, str]:
+    result = RUN.invoke(app, [*words, "--url", url])
+    return result.exit_code, result.output
+
+
+def test_search_shows_what_it_found(url: str):
+    """A table for people, JSON for machines, 1 when there is nothing."""
+    assert _run(url, "search", "resource_id=o-1")[0] == 0
+    code, text = _run(url, "search", "outcome=failure", "--json")
+    assert (code, [each["event_id"] for each in json.loads(text)["entries"]]) == (0, [event_id(2)])
+    assert _run(url, "search", "user_id=nobody")[0] == 1
+
+
+def test_show_trace_and_history(url: str):
+    """One entry, its trace as a tree, its resource's life."""
+    code, text = _run(url, "show", event_id(2))
+    assert code == 0
+    assert "printer_offline" in text
+    for identity in (TRACE, event_id(1)):
+        code, text = _run(url, "trace", identity)
+        assert code == 0
+        assert "ship it" in text
+        assert event_id(1) in text.replace("\n", "")
+    code, text = _run(url, "history", "order", "o-1", "--json")
+    assert (code, json.loads(text)["state"]) == (0, {"status": "new"})
+    assert _run(url, "history", "order", "o-1")[0] == 0
+
+
+@pytest.mark.parametrize(
+    ("words", "code"),
+    [
+        (["search", "colour=red"], 2),
+        (["search", "red"], 2),
+        (["show", "42"], 2),
+        (["show", event_id(9)], 1),
+        (["trace", "b" * 32], 1),
+        (["history", "order", "none"], 1),
+    ],
+)
+def test_exit_codes_tell_what_happened(words: list[str], code: int, url: str):
+    """1 nothing found, 2 a wrong call; the reason is on standard error."""
+    assert _run(url, *words)[0] == code
+
+
+def test_a_server_that_is_not_there():
+    """3, with its address."""
+    code, text = _run("http://127.0.0.1:1", "search")
+    assert code == 3
+    assert "127.0.0.1:1" in text
