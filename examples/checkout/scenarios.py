@@ -28,7 +28,8 @@ class Told:
 def play(storefront: str) -> Told:
     """Drive every story once; raises Unexpected for an answer the story does not have."""
     with httpx.Client(base_url=storefront, timeout=30) as shop:
-        _expect(shop.post("/login", json={"email": "ann@example.org", "password": "guess"}, headers=CUSTOMER), 401)
+        forged = {**CUSTOMER, "X-User-Id": "u-bob", "X-Actor-Type": "staff"}
+        _expect(shop.post("/login", json={"email": "ann@example.org", "password": "guess"}, headers=forged), 401)
         customer, session_id = _login(shop, "ann@example.org", "correct horse", CUSTOMER)
         admin, _ = _login(shop, "bob@example.org", "battery staple", ADMIN)
         _expect(
