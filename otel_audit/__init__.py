@@ -49,6 +49,7 @@ def configure(
     headers: Mapping[str, str] | None = None,
     certificate: str | Path | None = None,
     guarantee: str | None = None,
+    spill_dir: str | Path | None = None,
     tracer_provider: TracerProvider | None = None,
 ) -> TracerProvider:
     """Say where audit events go and which service speaks; returns the tracer provider in use.
@@ -60,7 +61,12 @@ def configure(
     """
     global _delivery, _recorder
     config = _config.read(
-        endpoint=endpoint, protocol=protocol, headers=headers, certificate=certificate, guarantee=guarantee
+        endpoint=endpoint,
+        protocol=protocol,
+        headers=headers,
+        certificate=certificate,
+        guarantee=guarantee,
+        spill_dir=spill_dir,
     )
     said = {
         "service.name": service_name,

@@ -19,7 +19,8 @@ _GUARANTEES = ("best_effort",)
 class Config:
     """How audit events leave the process.
 
-    ``endpoint`` is an address with scheme; ``http://`` means no TLS. ``queue_max_events`` bounds what waits in
+    ``endpoint`` is an address with scheme; ``http://`` means no TLS. ``spill_dir`` is where a guarantee that spills
+    to disk does so; ``best_effort`` writes nothing. ``queue_max_events`` bounds what waits in
     memory, ``departure_s`` is the longest an event waits for the end of its span, ``exit_wait_s`` the longest a
     normal exit waits for what is still to be sent.
     """
@@ -29,6 +30,7 @@ class Config:
     headers: Mapping[str, str] = field(default_factory=dict)
     certificate: Path | None = None
     guarantee: str = "best_effort"
+    spill_dir: Path | None = None
     queue_max_events: int = 65_536
     batch_max_events: int = 512
     departure_s: float = 2.0
@@ -58,6 +60,7 @@ def read(
     headers: Mapping[str, str] | None = None,
     certificate: str | Path | None = None,
     guarantee: str | None = None,
+    spill_dir: str | Path | None = None,
     environ: Mapping[str, str] | None = None,
 ) -> Config:
     """Keywords win over ``OTEL_AUDIT_…``, which win over ``OTEL_EXPORTER_OTLP_…``.
@@ -78,6 +81,9 @@ def read(
     promised = guarantee or variables.get("GUARANTEE") or "best_effort"
     if promised not in _GUARANTEES:
         problems.append(f"guarantee must be one of {', '.join(_GUARANTEES)}, not {promised!r}")
+    spill = spill_dir or variables.get("SPILL_DIR")
+    if spill is not None and Path(spill).exists() and not Path(spill).is_dir():
+        problems.append(f"spill_dir: {spill} is not a directory")
     authority = certificate or variables.get("CERTIFICATE")
     if authority is not None and not Path(authority).is_file():
         problems.append(f"certificate: there is no file {authority}")
@@ -85,7 +91,9 @@ def read(
     if problems:
         raise NotConfigured("; ".join(problems))
     values: dict[str, Any] = {"protocol": chosen, "guarantee": promised, "headers": sent}
-    return Config(endpoint=address, certificate=Path(authority) if authority else None, **values)
+    values["certificate"] = Path(authority) if authority else None
+    values["spill_dir"] = Path(spill) if spill else None
+    return Config(endpoint=address, **values)
 
 
 class _Variables:

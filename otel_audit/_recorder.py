@@ -24,10 +24,14 @@ Resource = tuple[str, str | int]
 
 
 class Recorded(NamedTuple):
-    """What ``record()`` did: the event's id, and the trace (32 hex digits) it stands in."""
+    """What ``record()`` did: the event's id, the trace (32 hex digits) it stands in, and the receiver's receipt.
+
+    Only a guarantee that waits for the receiver's answer has a receipt; ``best_effort`` returns before.
+    """
 
     event_id: str
     trace_id: str
+    receipt: str | None = None
 
 
 class Extra(Facts, total=False):

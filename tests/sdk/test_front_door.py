@@ -172,8 +172,11 @@ def test_captured_events_are_repeatable():
 def test_wrong_settings_are_told_together():
     """Every problem is in the one error."""
     with pytest.raises(otel_audit.NotConfigured) as caught:
-        otel_audit.configure(endpoint="ftp://x", protocol="smtp", guarantee="maybe", certificate="/absent")
-    assert all(word in str(caught.value) for word in ("endpoint", "protocol", "guarantee", "certificate"))
+        otel_audit.configure(
+            endpoint="ftp://x", protocol="smtp", guarantee="maybe", certificate="/absent", spill_dir=__file__
+        )
+    words = ("endpoint", "protocol", "guarantee", "certificate", "spill_dir")
+    assert all(word in str(caught.value) for word in words)
 
 
 def test_our_variables_win_over_opentelemetrys():
