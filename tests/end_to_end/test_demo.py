@@ -118,3 +118,6 @@ def _clean(url: str, namespace: str) -> None:
         ):
             for index in server.get(f"/_cat/indices/{pattern}", params={"format": "json", "h": "index"}).json():
                 server.delete(f"/{index['index']}").raise_for_status()
+        for name in (f"logs-audit.events-{namespace}", f"traces-audit.spans-{namespace}"):
+            server.delete(f"/_index_template/{name}")
+            server.delete(f"/_component_template/{name}@*")
