@@ -117,7 +117,7 @@ class Supervisor:
                 continue
             if code == WRONG_SETTINGS and not child.was_ready:
                 return code
-            _LOG.warning("process died", extra={"process": child.name, "code": code})
+            _LOG.warning("process died", extra={"child": child.name, "code": code})
         self._look_whether_ready()
         return 0
 
