@@ -1,7 +1,6 @@
 """From ``record()`` to the receiver: a bounded queue, one thread, carriers out of what waits."""
 
 import logging
-import os
 import random
 import threading
 import time
@@ -14,6 +13,7 @@ from opentelemetry.context import _SUPPRESS_INSTRUMENTATION_KEY, attach, set_val
 from otel_audit._carrier import Event, request
 from otel_audit._config import Config
 from otel_audit._exporter import Again, Exporter, Rejected, open_exporter
+from otel_audit._fork import in_every_child
 
 _log = logging.getLogger("otel_audit")
 
@@ -36,7 +36,7 @@ class Delivery:
         self._version = version
         self.lost = 0
         self._begin()
-        os.register_at_fork(after_in_child=self._begin)
+        in_every_child(self._begin)
 
     def _begin(self) -> None:
         """Start afresh: in a forked child what waited still belongs to the parent, which sends it."""
@@ -68,7 +68,10 @@ class Delivery:
         with self._lock:
             self._hurry_until = deadline
             self._moved.notify_all()
-            return self._moved.wait_for(lambda: not self._waiting and not self._sending, timeout_s)
+            try:
+                return self._moved.wait_for(lambda: not self._waiting and not self._sending, timeout_s)
+            finally:
+                self._hurry_until = 0.0
 
     def close(self, timeout_s: float) -> bool:
         """Flush, then take nothing more."""

@@ -1,6 +1,5 @@
 """``record()``: one event, its wire attributes, its place in the trace."""
 
-import os
 import threading
 import time
 import weakref
@@ -15,6 +14,7 @@ from opentelemetry.sdk.trace.id_generator import RandomIdGenerator
 from otel_audit import wire
 from otel_audit._carrier import Event
 from otel_audit._context import Facts, attributes, bound
+from otel_audit._fork import in_every_child
 from otel_audit.errors import InvalidEvent
 
 #: Visible copies on one span; more would evict the application's own events (128 a span by default).
@@ -62,7 +62,7 @@ class Recorder:
         self._ids = RandomIdGenerator()
         self._copies: weakref.WeakKeyDictionary[Any, int] = weakref.WeakKeyDictionary()
         self._begin_stream()
-        os.register_at_fork(after_in_child=self._begin_stream)
+        in_every_child(self._begin_stream)
 
     def _begin_stream(self) -> None:
         """A stream belongs to one process: a forked child begins its own."""
