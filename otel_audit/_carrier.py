@@ -41,12 +41,14 @@ def _carrier(event: Event) -> Span:
         trace_id=event.trace_id.to_bytes(16, "big"),
         span_id=secrets.token_bytes(8),
         parent_span_id=event.parent_span_id.to_bytes(8, "big") if event.parent_span_id else b"",
-        name=event.name,
+        name=_text(event.name),
         kind=Span.SPAN_KIND_INTERNAL,
         start_time_unix_nano=event.time_ns,
         end_time_unix_nano=event.time_ns,
         attributes=_key_values(shown),
-        events=[Span.Event(time_unix_nano=event.time_ns, name=event.name, attributes=_key_values(event.attributes))],
+        events=[
+            Span.Event(time_unix_nano=event.time_ns, name=_text(event.name), attributes=_key_values(event.attributes))
+        ],
     )
 
 
@@ -64,7 +66,12 @@ def _shown(span: ReadableSpan) -> dict[str, Any]:
 
 
 def _key_values(attributes: Mapping[str, Any]) -> list[KeyValue]:
-    return [KeyValue(key=str(key), value=_value(value)) for key, value in attributes.items()]
+    return [KeyValue(key=_text(str(key)), value=_value(value)) for key, value in attributes.items()]
+
+
+def _text(text: str) -> str:
+    """Text as protobuf takes it: a lone surrogate, which is no Unicode, becomes a question mark."""
+    return text.encode(errors="replace").decode()
 
 
 def _value(value: Any) -> AnyValue:
@@ -74,7 +81,7 @@ def _value(value: Any) -> AnyValue:
     if isinstance(value, bool):
         return AnyValue(bool_value=value)
     if isinstance(value, str):
-        return AnyValue(string_value=value.encode(errors="replace").decode())
+        return AnyValue(string_value=_text(value))
     if isinstance(value, int) and -(2**63) <= value < 2**63:
         return AnyValue(int_value=value)
     if isinstance(value, float):
@@ -85,4 +92,4 @@ def _value(value: Any) -> AnyValue:
         return AnyValue(kvlist_value=KeyValueList(values=_key_values(value)))
     if isinstance(value, list | tuple | set | frozenset):
         return AnyValue(array_value=ArrayValue(values=[_value(item) for item in value]))
-    return AnyValue(string_value=str(value))
+    return AnyValue(string_value=_text(str(value)))

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from opentelemetry.context import _SUPPRESS_INSTRUMENTATION_KEY, attach, set_value
+from opentelemetry.sdk.trace import ReadableSpan
 
 from otel_audit._carrier import Event, request
 from otel_audit._config import Config
@@ -20,6 +21,17 @@ _log = logging.getLogger("otel_audit")
 #: How often the thread looks whether a span that an event waits for has ended.
 _LOOK_EVERY_S = 0.05
 _RETRY_FIRST_S, _RETRY_MAX_S = 0.2, 5.0
+
+
+class _Held:
+    """The events of one span that has not ended, and when the first of them is due."""
+
+    __slots__ = ("due", "events", "span")
+
+    def __init__(self, span: ReadableSpan, due: float) -> None:
+        self.span = span
+        self.due = due
+        self.events: list[Event] = []
 
 
 class Delivery:
@@ -40,8 +52,9 @@ class Delivery:
 
     def _begin(self) -> None:
         """Start afresh: in a forked child what waited still belongs to the parent, which sends it."""
-        self._waiting: deque[Event] = deque()
-        self._sending = 0
+        self._ready: deque[Event] = deque()
+        self._held: dict[int, _Held] = {}
+        self._waiting = 0  # ready, held and being sent
         self._lock = threading.Lock()
         self._moved = threading.Condition(self._lock)
         self._thread: threading.Thread | None = None
@@ -51,14 +64,18 @@ class Delivery:
     def put(self, event: Event) -> bool:
         """Take *event*; False, counted, when the queue is full."""
         with self._lock:
-            if len(self._waiting) + self._sending >= self._config.queue_max_events or self._closed:
-                self._lose(1, "the queue is full" if not self._closed else "delivery has ended")
+            if self._waiting >= self._config.queue_max_events or self._closed:
+                self._lose(1, "delivery has ended" if self._closed else "the queue is full")
                 return False
-            self._waiting.append(event)
+            self._waiting += 1
+            if event.span is None:
+                self._ready.append(event)
+            else:
+                self._held.setdefault(id(event.span), _Held(event.span, event.due)).events.append(event)
             if self._thread is None:
                 self._thread = threading.Thread(target=self._run, name="otel-audit", daemon=True)
                 self._thread.start()
-            elif len(self._waiting) == 1:
+            elif self._waiting == 1:
                 self._moved.notify_all()
         return True
 
@@ -69,7 +86,7 @@ class Delivery:
             self._hurry_until = deadline
             self._moved.notify_all()
             try:
-                return self._moved.wait_for(lambda: not self._waiting and not self._sending, timeout_s)
+                return self._moved.wait_for(lambda: not self._waiting, timeout_s)
             finally:
                 self._hurry_until = 0.0
 
@@ -78,10 +95,11 @@ class Delivery:
         flushed = self.flush(timeout_s)
         with self._lock:
             self._closed = True
-            left = len(self._waiting) + self._sending
-            if left:
-                self._lose(left, "the process ended before the receiver took them")
-            self._waiting.clear()
+            if self._waiting:
+                self._lose(self._waiting, "the process ended before the receiver took them")
+            self._ready.clear()
+            self._held.clear()
+            self._waiting = 0
             self._moved.notify_all()
             thread = self._thread
         if thread is not None and flushed:
@@ -103,28 +121,39 @@ class Delivery:
         """The next events that may leave; None once delivery has ended."""
         with self._lock:
             while not self._closed:
-                ready = self._take_ready()
-                if ready:
-                    self._sending = len(ready)
-                    return ready
-                self._moved.wait(_LOOK_EVERY_S if self._waiting else None)
+                self._release()
+                if self._ready:
+                    size = min(len(self._ready), self._config.batch_max_events)
+                    return [self._ready.popleft() for _ in range(size)]
+                self._moved.wait(_LOOK_EVERY_S if self._held else None)
         return None
 
-    def _take_ready(self) -> list[Event]:
+    def _release(self) -> None:
+        """Events whose span has ended, or that are due, may leave."""
         now = time.monotonic()
         hurry = now < self._hurry_until
-        ready: list[Event] = []
-        for _ in range(len(self._waiting)):
-            event = self._waiting.popleft()
-            may_leave = hurry or event.span is None or event.span.end_time is not None or now >= event.due
-            if may_leave and len(ready) < self._config.batch_max_events:
-                ready.append(event)
-            else:
-                self._waiting.append(event)
-        return ready
+        for key, held in list(self._held.items()):
+            if hurry or held.span.end_time is not None or now >= held.due:
+                self._ready.extend(held.events)
+                del self._held[key]
 
     def _deliver(self, exporter: Exporter, batch: list[Event]) -> None:
-        body = request(self._resource, self._version, batch)
+        try:
+            body = request(self._resource, self._version, batch)
+        except Exception as error:  # whatever an application put into an event must not cost its neighbours
+            if len(batch) > 1:
+                for event in batch:
+                    self._deliver(exporter, [event])
+                return
+            self._refused(1, f"it cannot be encoded: {error}")
+        else:
+            self._send(exporter, body, len(batch))
+        with self._lock:
+            self._waiting = max(0, self._waiting - len(batch))  # 0 already when delivery was closed meanwhile
+            self._moved.notify_all()
+
+    def _send(self, exporter: Exporter, body: bytes, count: int) -> None:
+        """Send *body* until it is taken, refused for good, or delivery ends."""
         delays = _delays()
         while not self._closed:
             try:
@@ -134,14 +163,15 @@ class Delivery:
                 with self._lock:
                     if not self._closed:
                         self._moved.wait(next(delays))
-                continue
             except Rejected as reason:
-                with self._lock:
-                    self._lose(len(batch), f"the receiver refused them: {reason}")
-            break
+                return self._refused(count, f"the receiver refused them: {reason}")
+            else:
+                return None
+        return None
+
+    def _refused(self, count: int, reason: str) -> None:
         with self._lock:
-            self._sending = 0
-            self._moved.notify_all()
+            self._lose(count, reason)
 
     def _lose(self, count: int, reason: str) -> None:
         if not self.lost:

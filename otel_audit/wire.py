@@ -287,5 +287,8 @@ JSON_TEXT = frozenset({BEFORE, AFTER, REQUEST_BODY, RESPONSE_BODY})
 
 
 def state_text(value: Any) -> str:
-    """A state as the one JSON text it travels as; what JSON does not know is spelled with ``str``."""
-    return orjson.dumps(value, default=str, option=orjson.OPT_NON_STR_KEYS).decode()
+    """A state as the one JSON text it travels as. Never fails: what cannot be JSON travels as its ``repr``."""
+    try:
+        return orjson.dumps(value, default=str, option=orjson.OPT_NON_STR_KEYS).decode()
+    except TypeError:  # circular, too deep, or text that is no Unicode
+        return orjson.dumps(repr(value).encode(errors="replace").decode()).decode()

@@ -132,6 +132,26 @@ def test_http_carries_the_same(provider: TracerProvider):
     assert far_end.headers[0]["authorization"] == "Bearer t"
 
 
+def test_odd_values_cost_no_event(far_end: FarEnd, provider: TracerProvider):
+    """What OTLP or JSON cannot say travels as text; a value nobody can read costs its own event, and is counted."""
+    _configure(far_end, provider)
+
+    class Unreadable:
+        def __str__(self) -> str:
+            raise RuntimeError("no")
+
+    circular: dict[str, object] = {}
+    circular["self"] = circular
+    otel_audit.record("odd.\ud800.success", before=circular, after="\ud800", metadata={"\ud800": "\ud800", "n": 2**70})
+    otel_audit.record("odd.value.failed", metadata={"x": Unreadable()})
+    otel_audit.record("plain.value.success", metadata={"none": None, "set": {1}, "bytes": b"x", "map": {"a": [1.5]}})
+    assert otel_audit.flush()
+    assert [carrier.name for carrier in far_end.carriers] == ["odd.?.success", "plain.value.success"]
+    said = attributes(far_end.carriers[0].events[0].attributes)
+    assert said[wire.BEFORE] == "\"{'self': {...}}\""
+    assert (said["audit.metadata.?"], said["audit.metadata.n"]) == ("?", str(2**70))
+
+
 def test_a_full_queue_counts_what_it_cannot_take():
     """Memory is bounded: with nobody at the far end the surplus is refused and counted, never the caller blocked."""
     config = Config(endpoint="http://127.0.0.1:1", protocol="grpc", queue_max_events=10)
