@@ -54,6 +54,9 @@ def open_reader(path: Path) -> sqlite3.Connection:
     except sqlite3.OperationalError as error:
         connection.close()
         raise Unavailable(f"{path.name} cannot be opened: {error}") from error
+    except sqlite3.DatabaseError as error:
+        connection.close()
+        raise Damaged(f"{path} cannot be read: {error}", "restore the file, or move it away to start anew") from error
     connection.isolation_level = None
     return connection
 

@@ -98,6 +98,7 @@ class _Following:
             facts["traces"] = {
                 "position": self._traces.position,
                 "problem": self._traces.problem,
+                "lag_s": round(self._traces.lag_s, 3),
                 "waiting_spans": self._traces.waiting,
                 "dropped_spans": self._traces.dropped,
             }

@@ -1,25 +1,29 @@
 """Spans in Elasticsearch: plain daily indices ``traces-audit.spans-<namespace>-<yyyy.MM.dd>``."""
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
 import orjson
-from elasticsearch import ApiError, Elasticsearch, TransportError
+from elasticsearch import Elasticsearch
 
 from otel_audit.canonical import rfc3339
-from receiver.clock import SECOND_NS
-from receiver.elastic import unavailable
-from receiver.errors import Unavailable
+from receiver.clock import DAY_NS, SECOND_NS, Clock, now_ns
+from receiver.elastic import Item, RefusedItem, answering, bulk
+from receiver.errors import Damaged
 from receiver.traces.port import Found
 from receiver.traces.span import Span
-from receiver.traces.stored import completeness, from_stored, to_stored
+from receiver.traces.stored import bare, completeness, from_stored, to_stored
 
 TEMPLATE_VERSION = 1
 
 # OTLP's times are unsigned; one beyond the server's longs is ordered as the largest.
 _LONG_MAX = 2**63 - 1
+
+#: Spans that began longer ago than any retried request, or ahead of our clock, have one index together.
+OUTLIER = "outlier"
+_LATE_MAX_NS = 30 * DAY_NS
+_AHEAD_MAX_NS = DAY_NS
 
 _KEYWORD = {"type": "keyword", "ignore_above": 1024}
 _MAPPINGS: dict[str, Any] = {
@@ -43,7 +47,7 @@ _MAPPINGS: dict[str, Any] = {
 
 
 class ElasticSpans:
-    """One document a span, its id the span's, so that a repeat meets its twin.
+    """One document a span, its id the span's, in its day's index, so that a repeat meets its twin.
 
     A span's version grows with its completeness (``version_type=external``): the server keeps the more complete
     one, whatever order two come in. One process writes; any number of threads read.
@@ -51,8 +55,9 @@ class ElasticSpans:
 
     name = "elasticsearch"
 
-    def __init__(self, client: Elasticsearch, namespace: str, trace_max_spans: int) -> None:
+    def __init__(self, client: Elasticsearch, namespace: str, trace_max_spans: int, clock: Clock = now_ns) -> None:
         self._client = client
+        self._clock = clock
         self._prefix = f"traces-audit.spans-{namespace}"
         self._cursors = f"audit-cursors-{namespace}"
         self._max = min(trace_max_spans, 9_999)
@@ -60,52 +65,59 @@ class ElasticSpans:
 
     def prepare(self) -> None:
         """See :class:`~receiver.traces.port.SpanStore`."""
-        with _answering():
+        with answering():
             self._client.indices.put_index_template(
                 name=self._prefix,
                 index_patterns=[f"{self._prefix}-*"],
                 priority=501,
                 version=TEMPLATE_VERSION,
-                template={
-                    "mappings": _MAPPINGS,
-                    "settings": {"index": {"codec": "best_compression", "number_of_replicas": 1}},
-                },
+                template={"mappings": _MAPPINGS, "settings": {"index": {"codec": "best_compression"}}},
             )
 
     def put(self, spans: Sequence[Span]) -> None:
-        """See :class:`~receiver.traces.port.SpanStore`."""
-        operations: list[Any] = []  # bytes, which the client sends as they are
-        for span in spans:
-            index = f"{self._prefix}-{_day(span.start_ns)}"
+        """See :class:`~receiver.traces.port.SpanStore`. A span refused for what it carries is kept without that."""
+        refused = {each.item.action for each in self._bulk(spans)}
+        again = [bare(span) for span in spans if self._action(span) in refused]
+        for still in self._bulk(again):
+            raise Damaged(f"Elasticsearch refuses a span: {still.reason}", f"see the template {self._prefix}")
+        if spans:
+            with answering():
+                self._client.indices.refresh(index=sorted({self._index_of(span) for span in spans}))
+
+    def _bulk(self, spans: Sequence[Span]) -> list[RefusedItem]:
+        for index in {self._index_of(span) for span in spans}:
             self._make(index)
-            action = {"_index": index, "_id": _id(span), "version": _version(span), "version_type": "external"}
-            operations += (orjson.dumps({"index": action}), orjson.dumps(_document(span)))
-        if not operations:
-            return
-        with _answering():
-            answer = self._client.bulk(
-                operations=operations, refresh=True, filter_path="errors,items.*.status,items.*.error"
-            )
-        if answer.get("errors"):
-            _complain(answer["items"])
+        return bulk(self._client, [Item(self._action(span), orjson.dumps(_document(span))) for span in spans])
+
+    def _action(self, span: Span) -> bytes:
+        # 409, that an equally or more complete version stands already, counts as done.
+        place = {"_index": self._index_of(span), "_id": _id(span)}
+        return orjson.dumps({"index": {**place, "version": _version(span), "version_type": "external"}})
+
+    def _index_of(self, span: Span) -> str:
+        """The day's; one for all spans of senders whose clock is wrong, who would fill the cluster with indices."""
+        if -_AHEAD_MAX_NS <= self._clock() - span.start_ns <= _LATE_MAX_NS:
+            return f"{self._prefix}-{_day(span.start_ns)}"
+        return f"{self._prefix}-{OUTLIER}"
 
     def advance(self, log: str, cursor: int) -> None:
         """See :class:`~receiver.traces.port.SpanStore`."""
-        with _answering():
+        with answering():
             self._client.index(index=self._cursors, id=f"spans-{log}", document={"log": log, "spool": cursor})
 
     def cursor(self, log: str) -> int:
         """See :class:`~receiver.traces.port.SpanStore`."""
-        with _answering():
+        with answering():
             found = self._client.options(ignore_status=404).get(index=self._cursors, id=f"spans-{log}")
         return int(found["_source"]["spool"]) if found.get("found") else 0
 
     def trace(self, tenant: str, trace_id: str) -> Found:
         """See :class:`~receiver.traces.port.TraceSource`."""
-        with _answering():
+        with answering():
             answer = self._client.search(
                 index=f"{self._prefix}-*",
                 allow_no_indices=True,
+                allow_partial_search_results=False,
                 query={"bool": {"filter": [{"term": {"trace.id": trace_id}}, {"term": {"audit.tenant": tenant}}]}},
                 sort=[{"audit.start_ns": {"order": "asc", "unmapped_type": "long"}}, {"span.id": "asc"}],
                 size=self._max + 1,
@@ -122,27 +134,10 @@ class ElasticSpans:
         """Create *index* before the first write: a bulk that came first could make a data stream of that name."""
         if index in self._made:
             return
-        with _answering():
+        with answering():
             if not self._client.indices.exists(index=index):
                 self._client.options(ignore_status=400).indices.create(index=index)
         self._made.add(index)
-
-
-@contextmanager
-def _answering() -> Iterator[None]:
-    """Turns the client's trouble into ours."""
-    try:
-        yield
-    except (ApiError, TransportError) as error:
-        raise unavailable(error) from error
-
-
-def _complain(items: Sequence[dict[str, dict[str, Any]]]) -> None:
-    """409 says that a more complete version stands already; anything else is to be tried again."""
-    for item in items:
-        result = item["index"]
-        if result["status"] not in (200, 201, 409):
-            raise Unavailable(f"Elasticsearch refused a span: {str(result.get('error'))[:300]}")
 
 
 def _document(span: Span) -> dict[str, Any]:
@@ -153,7 +148,7 @@ def _document(span: Span) -> dict[str, Any]:
         "span": {"id": span.span_id, "name": span.name},
         "parent": {"id": span.parent_span_id},
         "service": {"name": span.service},
-        "event": {"duration": span.duration_ns, "outcome": _OUTCOMES.get(span.status, "unknown")},
+        "event": {"duration": min(span.duration_ns, _LONG_MAX), "outcome": _OUTCOMES.get(span.status, "unknown")},
         "audit": {
             "tenant": span.tenant,
             "start_ns": min(span.start_ns, _LONG_MAX),
@@ -176,4 +171,4 @@ def _version(span: Span) -> int:
 
 
 def _day(start_ns: int) -> str:
-    return f"{datetime.fromtimestamp(min(start_ns, _LONG_MAX) // SECOND_NS, UTC):%Y.%m.%d}"
+    return f"{datetime.fromtimestamp(start_ns // SECOND_NS, UTC):%Y.%m.%d}"

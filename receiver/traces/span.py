@@ -4,6 +4,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+#: A tenant and a trace id: what belongs together.
+Trace = tuple[str, str]
+
 
 @dataclass(frozen=True, slots=True)
 class SpanError:
@@ -19,7 +22,7 @@ class Span:
     """One span. Ids are lower-case hex; times are nanoseconds since the Unix epoch.
 
     ``kind`` is one of ``internal server client producer consumer unspecified``, ``status`` one of
-    ``unset ok error``. ``events`` are the names of its events that are not audit events.
+    ``unset ok error``.
     """
 
     tenant: str

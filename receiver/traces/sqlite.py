@@ -8,7 +8,7 @@ from pathlib import Path
 
 import orjson
 
-from receiver.errors import Unavailable
+from receiver.errors import Damaged, Unavailable
 from receiver.sqlite import open_reader, open_writer
 from receiver.traces.port import Found
 from receiver.traces.span import Span
@@ -98,8 +98,10 @@ def _answering() -> Iterator[None]:
     """Turns SQLite's trouble into ours."""
     try:
         yield
-    except sqlite3.OperationalError as error:
+    except sqlite3.OperationalError as error:  # locked, or the disk is full: the same again may work
         raise Unavailable(f"{FILE}: {error}") from error
+    except sqlite3.DatabaseError as error:
+        raise Damaged(f"{FILE}: {error}", "stop, move it away, start: spans that come from then on are kept") from error
 
 
 def _row(span: Span) -> tuple[str | int | bytes, ...]:

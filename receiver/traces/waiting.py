@@ -4,9 +4,7 @@ from collections import OrderedDict, deque
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from receiver.traces.span import Span
-
-Trace = tuple[str, str]
+from receiver.traces.span import Span, Trace
 
 
 def trace_of(span: Span) -> Trace:

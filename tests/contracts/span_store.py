@@ -95,6 +95,10 @@ class SpanStoreContract:
 
     def test_times_out_of_this_world_are_kept(self, store: SpanStore):
         """A span from 1970 or with the largest time OTLP knows is kept like any other."""
-        odd = [span(1, start_ns=0, end_ns=0), span(2, start_ns=2**64 - 1, end_ns=2**64 - 1)]
+        odd = [
+            span(1, start_ns=0, end_ns=0),
+            span(3, start_ns=0, end_ns=2**64 - 1),
+            span(2, start_ns=2**64 - 1, end_ns=2**64 - 1),
+        ]
         store.put(odd)
         assert list(store.trace("default", TRACE).spans) == odd

@@ -1,20 +1,23 @@
 """Each store of spans, held to the one contract."""
 
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
+from elasticsearch import Elasticsearch
 
+from receiver.clock import DAY_NS
 from receiver.config import Index
-from receiver.elastic import connect
-from receiver.errors import Unavailable
+from receiver.elastic import Item, RefusedItem, bulk, connect
+from receiver.errors import Damaged, Unavailable
 from receiver.traces.elastic import ElasticSpans
 from receiver.traces.memory import MemorySpans
 from receiver.traces.port import SpanStore
 from receiver.traces.sqlite import SqliteSpans
+from tests.contracts.promises import bent
 from tests.contracts.span_store import LOG, TRACE_MAX_SPANS, SpanStoreContract
-from tests.contracts.spans import TRACE, span
+from tests.contracts.spans import START_NS, TRACE, span
 
 
 class TestMemory(SpanStoreContract):
@@ -53,6 +56,41 @@ class TestElastic(SpanStoreContract):
             client.indices.delete(index=index)
         client.indices.delete_index_template(name=f"traces-audit.spans-{namespace}")
         store.close()
+
+    def test_a_span_the_server_refuses_is_kept_bare(self, store: SpanStore, monkeypatch: pytest.MonkeyPatch):
+        """Too large for one request: its place in the trace is worth more than what it carries."""
+
+        def small_only(client: Elasticsearch, items: Sequence[Item]) -> list[RefusedItem]:
+            small = [item for item in items if len(item.document) < 1000]
+            return bulk(client, small) + [RefusedItem(item, "too large") for item in items if item not in small]
+
+        monkeypatch.setattr("receiver.traces.elastic.bulk", small_only)
+        store.put([span(1, attributes={"long": "x" * 1000}), span(2)])
+        assert store.trace("default", TRACE).spans == (span(1), span(2))
+
+
+def test_no_store_bends_a_promise():
+    """A suite says how to open its store, and redefines nothing."""
+    assert bent(SpanStoreContract, [TestMemory, TestSqlite, TestElastic]) == []
+
+
+def test_spans_of_wrong_clocks_share_one_index():
+    """Each day from here to 1970 would be an index of its own, and fill the server."""
+    store = ElasticSpans(connect(Index(url="http://127.0.0.1:1")), "x", 10, clock=lambda: START_NS)
+    days = [store._index_of(span(1, start_ns=START_NS + days * DAY_NS)) for days in (-10_000, -31, -29, 0, 2)]
+    begin = "traces-audit.spans-x-"
+    assert days == [f"{begin}{day}" for day in ("outlier", "outlier", "2026.10.20", "2026.11.18", "outlier")]
+    store.close()
+
+
+def test_a_file_that_is_no_store_is_damaged(tmp_path: Path):
+    """A person must look; trying again would not help."""
+    store = SqliteSpans(tmp_path, TRACE_MAX_SPANS, write=True)
+    store.put([span(1)])
+    store.close()
+    (tmp_path / "spans.db").write_bytes(b"no database " * 1000)
+    with pytest.raises(Damaged):
+        SqliteSpans(tmp_path, TRACE_MAX_SPANS, write=False).trace("default", TRACE)
 
 
 def test_what_was_put_is_there_after_reopening(tmp_path: Path):

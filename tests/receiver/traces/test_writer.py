@@ -1,5 +1,6 @@
 """The spans of audited traces are kept, in whatever order spans and entries come; entries learn what they show."""
 
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,8 @@ from receiver.errors import Unavailable
 from receiver.journal import Draft, Journal, JournalReader
 from receiver.spool import SpoolReader, SpoolWriter
 from receiver.traces.memory import MemorySpans
-from receiver.traces.writer import TraceWriter
+from receiver.traces.teller import RETRY_NS
+from receiver.traces.writer import BATCH_MAX_ROWS, TraceWriter
 
 NOW_NS = 1_795_000_000 * SECOND_NS
 TRACE = "a" * 32
@@ -50,7 +52,7 @@ class World:
             lambda time_ns, outlier: "outlier" if outlier else "2026.11",
             clock=lambda: self.now_ns,
         )
-        writer._begin()
+        writer.begin()
         return writer
 
     def restart(self) -> None:
@@ -158,6 +160,52 @@ def test_a_crash_loses_no_span_that_waits(world: World):
     assert "e" in world.amended
 
 
+def test_a_writer_that_was_away_gives_up_no_span_of_an_audited_trace(world: World):
+    """Its entry may stand far down the journal: until that is read, the span is not given up, however old."""
+    for number in range(BATCH_MAX_ROWS + 1):
+        world.entry(f"other {number}", span=1, trace_id=f"{number + 1:032x}")
+    world.span(1)
+    world.entry("e", span=1)
+    world.now_ns += 120 * SECOND_NS
+    while world.writer.round():
+        pass
+    assert world.kept() == ["span 1"]
+
+
+def test_an_index_that_is_away_holds_up_no_span(world: World, monkeypatch: pytest.MonkeyPatch):
+    """Spans are put and the spool is freed; what they show is told when the index is back."""
+
+    def away(*_: object, **__: object) -> bool:
+        raise Unavailable("away")
+
+    world.entry("e", span=1)
+    world.span(1)
+    with monkeypatch.context() as broken:
+        broken.setattr(world.writer._teller, "_amend", away)
+        with pytest.raises(Unavailable):
+            world.writer.round()
+    assert world.kept() == ["span 1"]
+    assert world.store.cursor(world.journal.log) == world.writer.position
+    world.writer.round()
+    assert world.amended["e"]["span_name"] == "span 1"
+
+
+def test_a_defect_is_said(world: World, monkeypatch: pytest.MonkeyPatch):
+    """The thread does not die in silence."""
+
+    def broken(_: object) -> None:
+        raise ZeroDivisionError("oh")
+
+    monkeypatch.setattr(world.store, "put", broken)
+    world.entry("e", span=1)
+    world.span(1)
+    world.writer.start()
+    while world.writer.problem is None:
+        time.sleep(0.01)
+    world.writer.stop()
+    assert world.writer.problem == "ZeroDivisionError: oh"
+
+
 def test_a_restart_knows_the_audited_traces_again(world: World):
     """A span that comes after the restart is kept for an entry from before it."""
     world.entry("e", span=1)
@@ -177,6 +225,7 @@ def test_an_entry_that_is_not_indexed_yet_is_told_later(world: World):
     world.writer.round()
     assert world.amended == {}
     world.indexed = True
+    world.now_ns += RETRY_NS
     world.writer.round()
     assert world.amended["e"]["span_name"] == "span 1"
 
