@@ -3,8 +3,9 @@
 Exit codes: 0 found, 1 nothing found, 2 a wrong call, 3 the server was not reached or refused.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Sequence
 from typing import Annotated, Any, NoReturn
+from urllib.parse import quote
 
 import httpx
 import orjson
@@ -47,7 +48,7 @@ def search(filters: Filters = None, url: Url = DEFAULT_URL, token: Token = None,
 
 def show(event_id: str, url: Url = DEFAULT_URL, token: Token = None, as_json: AsJson = False) -> None:
     """Everything known of one entry."""
-    _show(_get(url, token, f"/entries/{event_id}"), as_json, _entry_facts)
+    _show(_get(url, token, f"/entries/{_part(event_id)}"), as_json, _entry_facts)
 
 
 def trace(
@@ -57,7 +58,7 @@ def trace(
     as_json: AsJson = False,
 ) -> None:
     """The spans of a trace as a tree, with the audit entries where they happened."""
-    path = f"/entries/{identity}/trace" if "-" in identity else f"/traces/{identity}"
+    path = f"/entries/{_part(identity)}/trace" if "-" in identity else f"/traces/{_part(identity)}"
     _show(_get(url, token, path), as_json, _span_tree)
 
 
@@ -65,22 +66,31 @@ def history(
     resource_type: str, resource_id: str, url: Url = DEFAULT_URL, token: Token = None, as_json: AsJson = False
 ) -> None:
     """What became of a resource, oldest first: who changed it, when, and what."""
-    _show(_get(url, token, f"/resources/{resource_type}/{resource_id}/history"), as_json, _history_table)
+    path = f"/resources/{_part(resource_type)}/{_part(resource_id)}/history"
+    _show(_get(url, token, path), as_json, _history_table)
 
 
 # -- asking
 
 
-def _get(url: str, token: str | None, path: str, parameters: Mapping[str, str] | None = None) -> Any:
+def _get(url: str, token: str | None, path: str, parameters: Sequence[tuple[str, str]] = ()) -> Any:
     headers = {"Authorization": f"Bearer {token}"} if token else {}
     address = f"{url.rstrip('/')}/api/v1{path}"
     try:
-        answer = httpx.get(address, params=parameters, headers=headers, timeout=TIMEOUT_S)
+        answer = httpx.get(address, params=list(parameters), headers=headers, timeout=TIMEOUT_S)
     except (httpx.TransportError, httpx.InvalidURL) as error:
         _end(UNREACHED, f"{url} is not reached: {error}")
     if answer.status_code != 200:
         _end(_EXIT.get(answer.status_code, UNREACHED), _detail(answer))
-    return answer.json()
+    try:
+        return answer.json()
+    except ValueError:
+        _end(UNREACHED, f"{url} is not the API of otel-audit")
+
+
+def _part(text: str) -> str:
+    """*text* as one part of a path, whatever it holds."""
+    return quote(text, safe="")
 
 
 _EXIT = {400: WRONG, 404: NOTHING}
@@ -93,15 +103,15 @@ def _detail(answer: httpx.Response) -> str:
         return f"{answer.status_code} {answer.reason_phrase}"
 
 
-def _pairs(filters: list[str]) -> dict[str, str]:
+def _pairs(filters: list[str]) -> list[tuple[str, str]]:
     wrong = [each for each in filters if "=" not in each]
     if wrong:
         _end(WRONG, f"a filter is name=value, not {', '.join(wrong)}")
-    return {name: value for name, _, value in (each.partition("=") for each in filters)}
+    return [(name, value) for name, _, value in (each.partition("=") for each in filters)]
 
 
 def _end(code: int, message: str) -> NoReturn:
-    _err.print(Text(message))
+    _err.print(_plain(message))
     raise typer.Exit(code)
 
 
@@ -114,7 +124,7 @@ def _show(answer: Any, as_json: bool, draw: Callable[[Any], Any]) -> None:
         return
     _out.print(draw(answer))
     for warning in answer.get("warnings", ()):
-        _err.print(Text(f"warning: {warning}", style="yellow"))
+        _err.print(_plain(f"warning: {warning}", "yellow"))
     if answer.get("next_cursor"):
         _err.print(Text(f"more with cursor={answer['next_cursor']}"))
 
@@ -125,8 +135,9 @@ _COLOR = {"success": "green", "failure": "red", "unknown": "yellow"}
 def _entry_table(answer: Any) -> Table:
     table = Table("time", "service", "what happened", "trace", "entry", box=None, header_style="bold")
     for entry in answer["entries"]:
-        told = Text(entry["message"], style=_COLOR[entry["outcome"]])
-        table.add_row(entry["timestamp"], entry["service_name"] or "", told, entry["trace_id"] or "", entry["event_id"])
+        told = _plain(entry["message"], _COLOR[entry["outcome"]])
+        service, trace_id = _plain(entry["service_name"]), _plain(entry["trace_id"])
+        table.add_row(_plain(entry["timestamp"]), service, told, trace_id, _plain(entry["event_id"]))
     return table
 
 
@@ -134,54 +145,59 @@ def _entry_facts(entry: Any) -> Table:
     table = Table(show_header=False, box=None)
     for name, value in entry.items():
         if value not in (None, [], {}):
-            table.add_row(Text(name, style="bold"), Text(value if isinstance(value, str) else _json(value)))
+            table.add_row(Text(name, style="bold"), _plain(value if isinstance(value, str) else _json(value)))
     return table
 
 
 def _history_table(answer: Any) -> Table:
     table = Table("time", "who", "from where", "action", "changes", "why", box=None, header_style="bold")
     for entry in answer["entries"]:
-        who = " ".join(filter(None, (entry["actor_type"], entry["user_id"])))
         table.add_row(
-            entry["timestamp"],
-            who,
-            entry["ip_address"] or "",
-            Text(entry["action"], style=_COLOR[entry["outcome"]]),
-            _json(entry["changes"]) if entry["changes"] else "",
-            entry["reason"] or entry["error_message"] or "",
+            _plain(entry["timestamp"]),
+            _plain(" ".join(filter(None, (entry["actor_type"], entry["user_id"])))),
+            _plain(entry["ip_address"]),
+            _plain(entry["action"], _COLOR[entry["outcome"]]),
+            _plain(_json(entry["changes"]) if entry["changes"] else None),
+            _plain(entry["reason"] or entry["error_message"]),
         )
-    table.caption = f"state: {_json(answer['state'])}"
+    table.caption = _plain(f"state: {_json(answer['state'])}")
     return table
 
 
 def _span_tree(answer: Any) -> Tree:
     """Spans under their parents; entries under their spans, or at the root where the span is not there."""
     root = Tree(f"trace {answer['trace_id']}")
-    spans = {span["span_id"]: span for span in answer["spans"]}
     branches: dict[str, Tree] = {}
-
-    def branch(span_id: str) -> Tree:
-        if span_id not in branches:
-            span = spans[span_id]
-            above = span["parent_span_id"]
-            known = above in spans
-            branches[span_id] = root  # where a loop of parents ends
-            branches[span_id] = (branch(above) if known else root).add(_span_line(span))
-        return branches[span_id]
-
-    for span_id in spans:
-        branch(span_id)
+    for span, above in _parents_first(answer["spans"]):
+        branches[span["span_id"]] = branches.get(above, root).add(_span_line(span))
     for entry in answer["entries"]:
         place = branches.get(entry["span_id"], root)
-        place.add(Text(f"● {entry['message']}  {entry['event_id']}", style=_COLOR[entry["outcome"]]))
+        place.add(_plain(f"● {entry['message']}  {entry['event_id']}", _COLOR[entry["outcome"]]))
     return root
 
 
+def _parents_first(spans: Sequence[Any]) -> Iterator[tuple[Any, str]]:
+    """Every span once with its parent's id, after that parent where it is there; a loop is broken at its first span."""
+    by_id = {span["span_id"]: span for span in spans}
+    for first in spans:
+        chain = []
+        span = by_id.pop(first["span_id"], None)
+        while span is not None:
+            chain.append(span)
+            span = by_id.pop(span["parent_span_id"], None)
+        yield from ((span, span["parent_span_id"]) for span in reversed(chain))
+
+
 def _span_line(span: Any) -> Text:
-    line = Text(f"{span['service'] or '?'}  {span['name']}  {span['duration_ns'] / 1e6:.1f} ms")
+    line = _plain(f"{span['service'] or '?'}  {span['name']}  {span['duration_ns'] / 1e6:.1f} ms")
     if span["error"]:
-        line.append(f"  {span['error']['type'] or 'error'}: {span['error']['message'] or ''}", style="red")
+        line.append_text(_plain(f"  {span['error']['type'] or 'error'}: {span['error']['message'] or ''}", "red"))
     return line
+
+
+def _plain(text: str | None, style: str = "") -> Text:
+    """*text* without markup and without what would steer the terminal: whoever is audited chose it."""
+    return Text("".join(sign if sign.isprintable() or sign == "\n" else "\ufffd" for sign in text or ""), style)
 
 
 def _json(value: Any) -> str:

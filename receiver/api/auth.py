@@ -1,6 +1,7 @@
 """Who may ask what: bearer tokens with roles, and without tokens only a browser or program of this machine."""
 
 from collections.abc import Callable
+from ipaddress import ip_address
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
@@ -17,8 +18,6 @@ MAY: dict[Role, frozenset[str]] = {
     "investigator": frozenset({"read", "investigate"}),
     "administrator": frozenset({"read", "investigate", "administer"}),
 }
-
-_LOCAL_HOSTS = frozenset({"localhost", "127.0.0.1", "::1"})
 
 
 class Reader(NamedTuple):
@@ -48,9 +47,17 @@ def _only_from_here(request: Request) -> None:
 
     A name that points at loopback (DNS rebinding) shows in Host, a foreign page in Origin.
     """
-    host = urlsplit(f"//{request.headers.get('host', '')}").hostname
-    if host not in _LOCAL_HOSTS:
+    host = request.headers.get("host", "")
+    if not _is_local(f"//{host}"):
         raise Forbidden(f"Host {host} is not this machine")
     origin = request.headers.get("origin")
-    if origin is not None and urlsplit(origin).hostname not in _LOCAL_HOSTS:
+    if origin is not None and not _is_local(origin):
         raise Forbidden(f"Origin {origin} is not this machine")
+
+
+def _is_local(address: str) -> bool:
+    try:
+        host = urlsplit(address).hostname or ""
+        return host == "localhost" or ip_address(host).is_loopback
+    except ValueError:  # no host, or a name
+        return False

@@ -20,6 +20,13 @@ class EntryDocument(Entry):
     anomalies: list[str]
 
 
+class OneEntryDocument(EntryDocument):
+    """An entry asked for by its id, with what every answer carries."""
+
+    as_of: str
+    warnings: list[str]
+
+
 class Fresh(Document):
     """Nothing found with a warning is *unknown*, not *nothing*; complete up to ``as_of``."""
 

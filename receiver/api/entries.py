@@ -6,7 +6,7 @@ from fastapi import APIRouter, Depends, Request
 
 from receiver.api import present
 from receiver.api.auth import Reader, may
-from receiver.api.documents import SEARCH_PARAMETERS, EntryDocument, SearchDocument
+from receiver.api.documents import SEARCH_PARAMETERS, OneEntryDocument, SearchDocument
 from receiver.api.params import read_event_id, read_query, write_cursor
 from receiver.correlate.desk import Desk
 from receiver.tokens import Tokens
@@ -29,9 +29,10 @@ def routes(desk: Desk, tokens: Tokens) -> APIRouter:
             **present.freshness(freshness),
         }
 
-    @router.get("/entries/{event_id}", response_model=EntryDocument)
+    @router.get("/entries/{event_id}", response_model=OneEntryDocument)
     def one(event_id: str, reader: allowed) -> Any:
         """One entry."""
-        return present.entry(desk.entry(reader.tenant, read_event_id(event_id)))
+        found, freshness = desk.entry(reader.tenant, read_event_id(event_id))
+        return {**present.entry(found), **present.freshness(freshness)}
 
     return router

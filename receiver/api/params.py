@@ -18,6 +18,8 @@ from receiver.index.query import LIMIT_MAX, Order, Position, Query, TimeField, w
 VALUE_MAX = 1024
 #: Beyond it an index could not tell the times of a query apart.
 _TIME_MAX_NS = 2**63 - 1
+#: A date alone is its first moment in UTC; a time without an offset could be anyone's, and is refused.
+_TIME = re.compile(r"\d{4}-\d\d-\d\d(T\d\d:\d\d:\d\d(\.\d{1,9})?(Z|[+-]\d\d:\d\d))?", re.ASCII)
 _TRACE_ID = re.compile(r"[0-9a-f]{32}")
 
 Read = Callable[[str], Any]
@@ -48,10 +50,13 @@ def _whole(least: int, most: int) -> Read:
 
 
 def _time(value: str) -> int:
+    text = value.upper().replace(" ", "+")  # a plus sign that was not escaped arrives as a space
     try:
-        moment = unix_ns(value.replace(" ", "+"))  # a plus sign that was not escaped arrives as a space
-    except ValueError:
-        raise ValueError("must be an RFC 3339 time, such as 2026-11-23T03:00:00Z") from None
+        moment = unix_ns(text) if _TIME.fullmatch(text) else None
+    except (ValueError, OverflowError):  # a 13th month; a moment that its offset puts outside the years 1 to 9999
+        moment = None
+    if moment is None:
+        raise ValueError("must be an RFC 3339 time, such as 2026-11-23T03:00:00Z")
     if not 0 <= moment <= _TIME_MAX_NS:
         raise ValueError("must be a time from 1970 to 2262")
     return moment
@@ -135,15 +140,21 @@ def write_cursor(query: Query, position: Position | None) -> str | None:
 
 def _continued(query: Query, cursor: str, faults: list[Fault]) -> Query:
     try:
-        time_ns, event_id, mark = orjson.loads(urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
-        position = Position(int(time_ns), str(UUID(event_id)))
-    except (ValueError, TypeError, AttributeError):
+        position, mark = _read_cursor(cursor)
+    except (ValueError, TypeError):
         faults.append(Fault("cursor", "is not one that this API gave"))
         return query
     if mark != _mark(query):
         faults.append(Fault("cursor", "belongs to another query"))
         return query
     return query.next_after(position)
+
+
+def _read_cursor(cursor: str) -> tuple[Position, str]:
+    time_ns, event_id, mark = orjson.loads(urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
+    if type(time_ns) is not int or not 0 <= time_ns <= _TIME_MAX_NS or not isinstance(event_id, str):
+        raise ValueError("no position")
+    return Position(time_ns, str(UUID(event_id))), mark
 
 
 def _mark(query: Query) -> str:

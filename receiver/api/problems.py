@@ -69,7 +69,9 @@ def _handler(status: int, title: str):  # type: ignore[no-untyped-def]
 
 def _http(_: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, HTTPException)  # noqa: S101 - registered for nothing else
-    return problem(error.status_code, str(error.detail), str(error.detail))
+    answer = problem(error.status_code, str(error.detail), str(error.detail))
+    answer.headers.update(error.headers or {})
+    return answer
 
 
 def _invalid(_: Request, error: Exception) -> JSONResponse:

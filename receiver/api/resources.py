@@ -8,7 +8,6 @@ from receiver.api import present
 from receiver.api.auth import Reader, may
 from receiver.api.documents import HistoryDocument
 from receiver.correlate.desk import Desk
-from receiver.errors import NotFound
 from receiver.tokens import Tokens
 
 
@@ -21,8 +20,6 @@ def routes(desk: Desk, tokens: Tokens) -> APIRouter:
     def history(resource_type: str, resource_id: str, reader: allowed) -> Any:
         """Every entry of a resource, oldest first, each with what it changed, and the state they lead to."""
         (entries, state), freshness = desk.history(reader.tenant, resource_type, resource_id)
-        if not entries:
-            raise NotFound(f"no entry of {resource_type} {resource_id} up to {freshness.as_of}")
         return {
             "resource_type": resource_type,
             "resource_id": resource_id,

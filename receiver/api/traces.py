@@ -30,16 +30,13 @@ def routes(desk: Desk, tokens: Tokens) -> APIRouter:
     @router.get("/traces/{trace_id}/entries", response_model=EntriesDocument)
     def entries(trace_id: str, reader: allowed) -> Any:
         """The entries of a trace alone, oldest first."""
-        wanted = read_trace_id(trace_id)
-        found, freshness = desk.entries_of_trace(reader.tenant, wanted)
-        if not found:
-            raise NotFound(f"no entry of trace {wanted} up to {freshness.as_of}")
+        found, freshness = desk.entries_of_trace(reader.tenant, read_trace_id(trace_id))
         return {"entries": present.entries(found), **present.freshness(freshness)}
 
     @router.get("/entries/{event_id}/trace", response_model=TraceDocument)
     def trace_of_entry(event_id: str, reader: allowed) -> Any:
         """The trace that explains an entry."""
-        entry = desk.entry(reader.tenant, read_event_id(event_id))
+        entry, _ = desk.entry(reader.tenant, read_event_id(event_id))
         if entry.trace_id is None:
             raise NotFound(f"entry {entry.event_id} stands in no trace")
         return joined(reader.tenant, entry.trace_id)

@@ -15,8 +15,7 @@ from receiver.index.port import EntryIndex, Page
 from receiver.index.query import LIMIT_MAX, Query
 from receiver.journal import JournalReader
 from receiver.metrics import read_states
-from receiver.traces.port import SpanStore
-from receiver.traces.span import Span
+from receiver.traces.port import Found, SpanStore
 
 #: A lag below this is the ordinary distance between accept and follow.
 LAG_TOLD_S = 5.0
@@ -83,48 +82,54 @@ class Desk:
         freshness = self.freshness()
         return self._index().search(query), freshness
 
-    def entry(self, tenant: str, event_id: str) -> Entry:
-        """One entry; NotFound says how far the index is when it is not there."""
+    def entry(self, tenant: str, event_id: str) -> tuple[Entry, Freshness]:
+        """One entry, or NotFound."""
+        freshness = self.freshness()
         entry = self._index().get(tenant, event_id)
         if entry is None:
-            raise NotFound(f"no entry {event_id} up to {self.freshness().as_of}")
-        return entry
+            raise _not_found(f"entry {event_id}", freshness)
+        return entry, freshness
 
     def entries_of_trace(self, tenant: str, trace_id: str) -> tuple[list[Entry], Freshness]:
-        """The entries of a trace, oldest first."""
-        freshness = self.freshness()
-        return self._all(Query(tenant=tenant, trace_id=trace_id, order="asc", limit=LIMIT_MAX), freshness)
+        """The entries of a trace, oldest first; NotFound when neither they nor spans of it are known."""
+        entries, freshness = self._entries_of_trace(tenant, trace_id)
+        if not entries and not self._spans().trace(tenant, trace_id).spans:
+            raise _not_found(f"trace {trace_id}", freshness)
+        return entries, freshness
 
     def trace(self, tenant: str, trace_id: str) -> Answered:
-        """Spans and entries of a trace as one; NotFound when neither is known."""
-        entries, freshness = self.entries_of_trace(tenant, trace_id)
-        warnings = list(freshness.warnings)
-        spans: tuple[Span, ...] = ()
-        truncated, source = False, None
+        """Spans and entries of a trace as one; NotFound when neither is known.
+
+        Where the spans cannot be read, the entries are the answer, with a warning.
+        """
+        entries, freshness = self._entries_of_trace(tenant, trace_id)
+        warnings: tuple[str, ...]
         try:
-            spans, truncated = self._spans().trace(tenant, trace_id)
-            source = self._spans().name if spans else None
+            found = self._spans().trace(tenant, trace_id)
         except Unavailable as error:
-            warnings.append(f"the spans cannot be read: {error}")
-        if not spans and not entries:
-            raise NotFound(f"no trace {trace_id} up to {freshness.as_of}")
-        if not spans:
-            warnings.append(self._why_no_spans())
-        if truncated:
-            warnings.append(f"the trace has more spans than are read at once; the first {len(spans)} are shown")
-        joined = join(trace_id, source, spans, entries)
-        return Answered((joined, entries), freshness._replace(warnings=tuple(warnings)))
+            if not entries:
+                raise
+            found, warnings = Found((), False), (f"the spans cannot be read: {error}",)
+        else:
+            warnings = self._about(found)
+        if not found.spans and not entries:
+            raise _not_found(f"trace {trace_id}", freshness)
+        joined = join(trace_id, self._spans_from(found), found.spans, entries)
+        joined["complete"] &= not found.truncated
+        return Answered((joined, entries), freshness._replace(warnings=(*freshness.warnings, *warnings)))
 
     def history(self, tenant: str, resource_type: str, resource_id: str) -> Answered:
-        """The entries of a resource, oldest first, and the state they lead to."""
+        """The entries of a resource, oldest first, and the state they lead to; NotFound when there are none."""
         query = Query(tenant=tenant, resource_type=resource_type, resource_id=resource_id, order="asc", limit=LIMIT_MAX)
         entries, freshness = self._all(query, self.freshness())
+        if not entries:
+            raise _not_found(f"entry of {resource_type} {resource_id}", freshness)
         return Answered((entries, state_after(entries)), freshness)
 
     def freshness(self) -> Freshness:
         """``as_of`` is the receipt of the oldest entry not yet indexed, else now."""
         now = self._clock()
-        warnings = self._silent()
+        warnings = self._processes()
         try:
             journal = self._part("journal")
             cursor = self._index().cursor(journal.log)
@@ -155,6 +160,13 @@ class Desk:
                 self._open[name] = self._openers[name]()
             return self._open[name]
 
+    def _entries_of_trace(self, tenant: str, trace_id: str) -> tuple[list[Entry], Freshness]:
+        query = Query(tenant=tenant, trace_id=trace_id, order="asc", limit=LIMIT_MAX)
+        return self._all(query, self.freshness())
+
+    def _spans_from(self, found: Found) -> str | None:
+        return self._spans().name if found.spans else None
+
     def _all(self, query: Query, freshness: Freshness) -> tuple[list[Entry], Freshness]:
         """Every page of *query* up to ENTRIES_MAX; a warning says when there were more."""
         entries: list[Entry] = []
@@ -167,15 +179,29 @@ class Desk:
         told = f"there are more entries than one answer holds; the first {len(entries)} are shown"
         return entries, freshness._replace(warnings=(*freshness.warnings, told))
 
-    def _silent(self) -> tuple[str, ...]:
+    def _processes(self) -> tuple[str, ...]:
+        """Who is not running, and what stands in the way of who is."""
         states = read_states(self._data_dir)
-        return tuple(
-            f"{name} is not running: {consequence}"
-            for name, consequence in (("accept", "nothing new comes in"), ("follow", "nothing new is indexed"))
-            if states.get(name, {"age_s": SILENT_S + 1})["age_s"] > SILENT_S
-        )
+        warnings = []
+        for name, consequence in (("accept", "nothing new comes in"), ("follow", "nothing new is indexed")):
+            state = states.get(name)
+            if state is None or state["age_s"] > SILENT_S:
+                warnings.append(f"{name} is not running: {consequence}")
+            elif state.get("problem"):
+                warnings.append(f"{name} waits: {state['problem']}")
+        return tuple(warnings)
 
-    def _why_no_spans(self) -> str:
+    def _about(self, found: Found) -> tuple[str, ...]:
+        """What a reader of these spans must know."""
+        if found.truncated:
+            return (f"the trace has more spans than are read at once; the first {len(found.spans)} are shown",)
+        if found.spans:
+            return ()
         if self._traces_kept == "none":
-            return "no spans are kept here (traces.keep: none)"
-        return "no spans of this trace are known: they were sampled out, have expired, or have not come yet"
+            return ("no spans are kept here (traces.keep: none)",)
+        return ("no spans of this trace are known: they were sampled out, have expired, or have not come yet",)
+
+
+def _not_found(what: str, freshness: Freshness) -> NotFound:
+    """Nothing found with a warning is unknown, so the warnings are told."""
+    return NotFound("; ".join((f"no {what} up to {freshness.as_of}", *freshness.warnings)))

@@ -12,7 +12,7 @@ Patch = list[dict[str, Any]]
 
 def changes(entry: Entry) -> Patch:
     """From the previous to the new state as an RFC 6902 patch; empty when the entry names neither."""
-    if entry.previous_state is None and entry.new_state is None:
+    if not _names_a_state(entry):
         return []
     if type(entry.previous_state) is not type(entry.new_state) or not isinstance(entry.new_state, dict | list):
         return _replaced(entry)
@@ -31,6 +31,13 @@ def _replaced(entry: Entry) -> Patch:
 
 
 def state_after(entries: Sequence[Entry]) -> Any:
-    """The state that *entries*, oldest first, lead to: the last new state of one that did not fail."""
-    states = (entry.new_state for entry in reversed(entries) if entry.outcome != "failure")
-    return next((state for state in states if state is not None), None)
+    """The state that *entries*, oldest first, lead to; None when nothing is known of it, or it was removed.
+
+    A failure leaves the state as it was, and so does an entry that names neither state.
+    """
+    told = (entry for entry in reversed(entries) if entry.outcome != "failure" and _names_a_state(entry))
+    return next((entry.new_state for entry in told), None)
+
+
+def _names_a_state(entry: Entry) -> bool:
+    return entry.previous_state is not None or entry.new_state is not None

@@ -1,7 +1,7 @@
 """A trace and its audit entries as one: who did what, in which span, and where it failed."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from otel_audit.canonical import rfc3339
@@ -12,8 +12,9 @@ from receiver.traces.span import Span
 def join(trace_id: str, source: str | None, spans: Sequence[Span], entries: Sequence[Entry]) -> dict[str, Any]:
     """The answer to "what happened in this trace", spans and entries in the order they began.
 
-    ``complete`` is True when there is one root and every span's parent is there. ``critical_path`` is the chain of
-    spans that decided how long the trace took. Self time is a span's own, without its children's.
+    ``complete`` is True when there is one root, and every span's parent and every entry's span is there.
+    ``critical_path`` are the spans that decided how long the trace took. Self time is a span's own, without its
+    children's.
     """
     spans = sorted(spans, key=lambda span: (span.start_ns, span.span_id))
     children = _children(spans)
@@ -24,7 +25,7 @@ def join(trace_id: str, source: str | None, spans: Sequence[Span], entries: Sequ
     return {
         "trace_id": trace_id,
         "source": source,
-        "complete": bool(spans) and not missing and sum(span.parent_span_id is None for span in spans) == 1,
+        "complete": not missing and _is_whole(spans, on_span),
         "missing_parents": missing,
         "start": None if start is None else rfc3339(start),
         "duration_ns": None if start is None else max(0, end - start),
@@ -77,6 +78,12 @@ def _children(spans: Sequence[Span]) -> Mapping[str, list[Span]]:
 def _missing_parents(spans: Sequence[Span]) -> list[str]:
     known = {span.span_id for span in spans}
     return sorted({span.parent_span_id for span in spans if span.parent_span_id} - known)
+
+
+def _is_whole(spans: Sequence[Span], on_span: Mapping[str, object]) -> bool:
+    """Whether there is one root, and no entry stands on a span that is not there."""
+    known = {span.span_id for span in spans}
+    return sum(span.parent_span_id is None for span in spans) == 1 and on_span.keys() <= known
 
 
 def _entries_by_span(entries: Sequence[Entry]) -> Mapping[str, list[str]]:
@@ -141,12 +148,30 @@ def _dependencies(spans: Sequence[Span]) -> list[dict[str, Any]]:
 
 
 def _critical_path(spans: Sequence[Span], children: Mapping[str, Sequence[Span]]) -> list[str]:
-    """From the span that ends last among the roots, always on to the child that ends last."""
+    """The spans that something waited for until the end of the root that ends last, in the order they began.
+
+    Seen from a span's end backwards: the child that ended last, then the one that had ended when that began, and so
+    on; the same within each of them.
+    """
     known = {span.span_id for span in spans}
     roots = [span for span in spans if span.parent_span_id not in known]
-    path: list[str] = []
-    while roots:
-        last = max(roots, key=lambda span: (span.end_ns, span.span_id))
-        path.append(last.span_id)
-        roots = [child for child in children.get(last.span_id, ()) if child.span_id not in path]
-    return path
+    waiting = [max(roots, key=_end)] if roots else []
+    path: set[str] = set()
+    while waiting:
+        span = waiting.pop()
+        path.add(span.span_id)
+        waiting += (child for child in _waited_for(span, children.get(span.span_id, ())) if child.span_id not in path)
+    return [span.span_id for span in spans if span.span_id in path]
+
+
+def _waited_for(span: Span, children: Iterable[Span]) -> Iterator[Span]:
+    """Of *children* those that *span* could not go on without; what runs on after its end counts until there."""
+    reached = span.end_ns
+    for child in sorted(children, key=lambda child: (min(child.end_ns, span.end_ns), child.span_id), reverse=True):
+        if child.start_ns < min(child.end_ns, span.end_ns) <= reached:
+            yield child
+            reached = child.start_ns
+
+
+def _end(span: Span) -> tuple[int, str]:
+    return span.end_ns, span.span_id

@@ -5,12 +5,14 @@ import threading
 import time
 from collections.abc import Iterator
 
+import httpx
 import pytest
 import uvicorn
 from typer.testing import CliRunner
 
 from receiver.api.app import create_app
 from receiver.cli import app
+from receiver.cli_read import _span_tree
 from receiver.config import Settings
 from tests.contracts.entries import entry, event_id
 from tests.contracts.spans import TRACE, span
@@ -78,6 +80,7 @@ def test_show_trace_and_history(url: str):
     [
         (["search", "colour=red"], 2),
         (["search", "red"], 2),
+        (["search", "outcome=failure", "outcome=success"], 2),
         (["show", "42"], 2),
         (["show", event_id(9)], 1),
         (["trace", "b" * 32], 1),
@@ -87,6 +90,35 @@ def test_show_trace_and_history(url: str):
 def test_exit_codes_tell_what_happened(words: list[str], code: int, url: str):
     """1 nothing found, 2 a wrong call; the reason is on standard error."""
     assert _run(url, *words)[0] == code
+
+
+def test_what_was_sent_neither_styles_nor_steers_the_terminal(url: str, receiver: Receiver):
+    """Whoever is audited chose these texts: they are shown as they are, without control characters."""
+    sly = {"resource_id": "a/b?c#d", "service_name": "[/red]", "reason": "[bold]x\x1b[2J", "user_id": "[/]"}
+    receiver.store(entry(3, **sly, resource_type="page"))
+    for words in (["search", "resource_type=page"], ["show", event_id(3)], ["history", "page", "a/b?c#d"]):
+        code, text = _run(url, *words)
+        assert code == 0
+        assert "\x1b" not in text
+        assert "[bold]x" in text
+
+
+def test_a_deep_trace_is_drawn(url: str, receiver: Receiver):
+    """A parent that comes after its children, a loop, and more levels than a program may call itself."""
+    deep = [span(number, trace_id="d" * 32, parent_span_id=f"{number + 1:016x}") for number in range(1, 1500)]
+    loop = [
+        span(2001, trace_id="d" * 32, parent_span_id=f"{2002:016x}"),
+        span(2002, trace_id="d" * 32, parent_span_id=f"{2001:016x}"),
+    ]
+    receiver.spans.put([*deep, *loop])
+    answer = httpx.get(f"{url}/api/v1/traces/{'d' * 32}").json()
+    drawn = [_span_tree(answer)]
+    names = set()
+    while drawn:
+        tree = drawn.pop()
+        names.add(str(tree.label).split("  ")[1] if "  " in str(tree.label) else "")
+        drawn += tree.children
+    assert names == {"", *(each.name for each in [*deep, *loop])}
 
 
 def test_a_server_that_is_not_there():

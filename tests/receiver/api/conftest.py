@@ -34,9 +34,7 @@ class Receiver:
         self.index = open_index(settings, write=True)
         self.spans = open_store(settings, write=True)
         self._states = {name: RunState(data_dir, name) for name in ("accept", "follow", "answer")}
-        self._states["accept"].set(ready=True)
-        while not read_states(data_dir)["accept"].get("ready"):  # written by a thread, within a tenth of a second
-            time.sleep(0.01)
+        self.say("accept", ready=True)
         self._indexer = Indexer(self.index, self.reader.log, "monthly")
 
     def accept(self, *entries: Entry) -> None:
@@ -57,6 +55,12 @@ class Receiver:
         """Journal and index."""
         self.accept(*entries)
         self.follow()
+
+    def say(self, name: str, **facts: object) -> None:
+        """One process writes into its state; a thread of its own does, within a tenth of a second."""
+        self._states[name].set(**facts)
+        while not facts.items() <= read_states(self.data_dir)[name].items():
+            time.sleep(0.01)
 
     def stop(self, name: str) -> None:
         """One process is no more."""

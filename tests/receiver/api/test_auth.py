@@ -51,11 +51,27 @@ def test_health_needs_no_token(api_with_tokens: AsRole):
     assert api_with_tokens(None).get("/readyz").status_code == 200
 
 
-@pytest.mark.parametrize("headers", [{"Host": "evil.example"}, {"Origin": "https://evil.example"}])
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"Host": "evil.example"},
+        {"Host": "127.0.0.1.evil.example"},
+        {"Host": "[::1"},
+        {"Host": ""},
+        {"Origin": "https://evil.example"},
+        {"Origin": "null"},
+    ],
+)
 def test_without_tokens_a_foreign_page_reads_nothing(headers: dict[str, str], api: TestClient):
     """Neither by a name that points here (Host) nor from another site (Origin)."""
     assert api.get("/api/v1/entries", headers=headers).status_code == 403
     assert api.get("/api/v1/entries", headers={"Origin": "http://localhost:4321"}).status_code == 200
+
+
+@pytest.mark.parametrize("host", ["localhost", "LOCALHOST:4321", "127.0.0.2:4321", "[::1]:4321"])
+def test_every_name_of_this_machine_is_answered(host: str, api: TestClient):
+    """Whatever loopback address the API listens on."""
+    assert api.get("/api/v1/entries", headers={"Host": host}).status_code == 200
 
 
 def test_ready_is_what_accept_says(api: TestClient, receiver: Receiver):

@@ -1,5 +1,8 @@
 """Search and one entry."""
 
+import base64
+import json
+
 import pytest
 from fastapi.testclient import TestClient
 
@@ -129,6 +132,10 @@ def test_every_problem_of_a_search_is_named(api: TestClient):
         {"limit": "x"},
         {"from": "2026-11-23T12:00:00Z", "to": "2026-11-22T12:00:00Z"},
         {"from": "2400-01-01T00:00:00Z"},
+        {"from": "9999-12-31T23:59:59-14:00"},
+        {"from": "2026-11-23T12:00:00"},
+        {"from": "2026-11-31T12:00:00Z"},
+        {"from": "2026-11-23T12:00:00.1234567890Z"},
         [("user_id", "a"), ("user_id", "b")],
     ],
 )
@@ -145,6 +152,46 @@ def test_a_cursor_belongs_to_its_query(receiver: Receiver, api: TestClient):
     cursor = api.get("/api/v1/entries", params={"limit": "1"}).json()["next_cursor"]
     assert api.get("/api/v1/entries", params={"cursor": cursor, "outcome": "failure"}).status_code == 400
     assert len(api.get("/api/v1/entries", params={"cursor": cursor, "limit": "2"}).json()["entries"]) == 2
+
+
+@pytest.mark.parametrize("time_ns", [2**64 - 1, 2**70, 1e300, -5, 1.5, True, "1", None])
+def test_a_cursor_that_was_changed_is_refused(time_ns: object, receiver: Receiver, api: TestClient):
+    """What is no position is never handed to the index."""
+    receiver.store(*(entry(number) for number in range(3)))
+    cursor = api.get("/api/v1/entries", params={"limit": "1"}).json()["next_cursor"]
+    _, *rest = json.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
+    changed = base64.urlsafe_b64encode(json.dumps([time_ns, *rest]).encode()).decode()
+    answer = api.get("/api/v1/entries", params={"cursor": changed})
+    assert (answer.status_code, answer.json()["errors"][0]["name"]) == (400, "cursor")
+
+
+def test_times_are_read_as_they_are_written(receiver: Receiver, api: TestClient):
+    """A date alone is its first moment in UTC; a plus sign that nobody escaped is still one."""
+    receiver.store(entry(1))
+
+    def found(query: str) -> int:
+        return len(api.get(f"/api/v1/entries?{query}").json()["entries"])
+
+    assert (found("from=2026-11-23"), found("from=2026-11-24")) == (1, 0)
+    assert (found("from=2026-11-23T13:00:01+01:00"), found("from=2026-11-23t12:00:02z")) == (1, 0)
+
+
+@pytest.mark.parametrize("depth", [50, 240])
+def test_a_deep_state_is_shown(depth: int, receiver: Receiver, api: TestClient):
+    """One deep entry does not fail the page it is on."""
+    before, after = 1, 2
+    for _ in range(depth):
+        before, after = {"a": before}, {"a": after}
+    receiver.store(entry(1, previous_state=before, new_state=after))
+    [shown] = api.get("/api/v1/entries").json()["entries"]
+    assert shown["changes"] == [{"op": "replace", "path": "/a" * depth, "value": 2}]
+
+
+def test_only_reading_is_offered(api: TestClient):
+    """405 as a problem, with what is allowed."""
+    answer = api.post("/api/v1/entries")
+    assert (answer.status_code, answer.headers["allow"]) == (405, "GET")
+    assert answer.headers["content-type"] == "application/problem+json"
 
 
 @pytest.mark.parametrize(("path", "status"), [(event_id(9), 404), ("42", 400)])
@@ -175,3 +222,13 @@ def test_a_process_that_is_gone_is_warned_of(receiver: Receiver, api: TestClient
     """Nothing found while follow is down is unknown, not nothing."""
     receiver.stop("follow")
     assert any("follow is not running" in warning for warning in api.get("/api/v1/entries").json()["warnings"])
+    assert "follow is not running" in api.get(f"/api/v1/entries/{event_id(9)}").json()["detail"]
+
+
+def test_what_follow_waits_for_is_warned_of(receiver: Receiver, api: TestClient):
+    """A store of spans that does not answer explains a trace without spans."""
+    receiver.store(entry(1))
+    receiver.say("follow", problem="traces: spans.db is locked")
+    answer = api.get(f"/api/v1/entries/{event_id(1)}").json()
+    assert answer["warnings"] == ["follow waits: traces: spans.db is locked"]
+    assert answer["as_of"] > answer["received_at"]

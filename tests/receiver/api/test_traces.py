@@ -3,6 +3,9 @@
 import pytest
 from fastapi.testclient import TestClient
 
+from receiver.api.app import create_app
+from receiver.config import Settings, Traces
+from receiver.errors import Unavailable
 from tests.contracts.entries import entry, event_id
 from tests.contracts.spans import TRACE, span
 from tests.receiver.api.conftest import Receiver
@@ -31,6 +34,40 @@ def test_entries_without_spans_stand_alone_with_a_warning(receiver: Receiver, ap
     answer = api.get(f"/api/v1/traces/{TRACE}").json()
     assert (answer["spans"], answer["complete"], len(answer["entries"])) == ([], False, 1)
     assert any("no spans of this trace" in warning for warning in answer["warnings"])
+
+
+def test_a_trace_without_entries_has_none(receiver: Receiver, api: TestClient):
+    """It is known, so its entries are: there are none."""
+    receiver.spans.put([span(1)])
+    answer = api.get(f"/api/v1/traces/{TRACE}/entries")
+    assert (answer.status_code, answer.json()["entries"]) == (200, [])
+
+
+def test_a_trace_that_is_cut_is_not_complete(receiver: Receiver):
+    """More spans than one answer holds: the first are shown, and it is said."""
+    receiver.spans.put([span(1), *(span(number, parent_span_id=SPAN) for number in range(2, 15))])
+    settings = Settings(data_dir=receiver.data_dir, traces=Traces(trace_max_spans=10))
+    with TestClient(create_app(settings), base_url="http://127.0.0.1") as api:
+        answer = api.get(f"/api/v1/traces/{TRACE}").json()
+    assert (len(answer["spans"]), answer["complete"]) == (10, False)
+    assert any("the first 10 are shown" in warning for warning in answer["warnings"])
+
+
+def test_spans_that_cannot_be_read_do_not_hide_the_entries(
+    receiver: Receiver, api: TestClient, monkeypatch: pytest.MonkeyPatch
+):
+    """With entries they are the answer, with a warning; without, nothing is known and nothing is claimed."""
+
+    def away(*_: object) -> None:
+        raise Unavailable("spans.db is locked")
+
+    monkeypatch.setattr("receiver.traces.sqlite.SqliteSpans.trace", away)
+    assert api.get(f"/api/v1/traces/{TRACE}").status_code == 503
+    assert api.get(f"/api/v1/traces/{TRACE}/entries").status_code == 503
+    receiver.store(entry(1, trace_id=TRACE, span_id=SPAN))
+    answer = api.get(f"/api/v1/traces/{TRACE}").json()
+    assert (answer["spans"], answer["complete"], len(answer["entries"])) == ([], False, 1)
+    assert answer["warnings"] == ["the spans cannot be read: spans.db is locked"]
 
 
 def test_many_entries_of_a_trace_are_all_there(receiver: Receiver, api: TestClient):

@@ -52,3 +52,10 @@ def test_the_state_is_that_of_the_last_step_that_did_not_fail():
     ]
     assert state_after(steps) == {"stock": 35}
     assert state_after([]) is None
+
+
+def test_what_was_removed_has_no_state():
+    """The last step took it away; one that failed to did not."""
+    made, removed = entry(1, new_state={"stock": 50}), entry(2, previous_state={"stock": 50})
+    assert state_after([made, removed]) is None
+    assert state_after([made, entry(2, previous_state={"stock": 50}, outcome="failure")]) == {"stock": 50}

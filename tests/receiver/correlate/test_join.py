@@ -40,7 +40,7 @@ def test_a_whole_trace():
     assert [each["self_time_ns"] // MS for each in answer["spans"]] == [20, 20, 20, 40]
     assert [each["entries"] for each in answer["spans"]] == [[], [], [event_id(1)], [event_id(2)]]
     assert answer["spans"][3]["error"] == {"type": "E", "message": "m", "stack": "at 1"}
-    assert [span_id[-1] for span_id in answer["critical_path"]] == ["1", "2", "4"]
+    assert [span_id[-1] for span_id in answer["critical_path"]] == ["1", "2", "3", "4"]
     assert answer["dependencies"] == [
         {"caller": "gateway", "callee": "order", "calls": 1, "errors": 0},
         {"caller": "order", "callee": "inventory", "calls": 1, "errors": 1},
@@ -57,6 +57,24 @@ def test_a_trace_with_a_hole_says_so():
     answer = join(TRACE, "sqlite", CHECKOUT[2:], [])
     assert (answer["complete"], answer["missing_parents"]) == (False, [f"{2:016x}"])
     assert len(answer["spans"]) == 2
+
+
+def test_a_trace_without_an_entrys_own_span_is_not_complete():
+    """Nothing hangs below it, so no parent is missing; the entry knows that it was."""
+    answer = join(TRACE, "sqlite", CHECKOUT, [entry(1, trace_id=TRACE, span_id="f" * 16)])
+    assert (answer["complete"], answer["missing_parents"]) == (False, [])
+
+
+def test_the_critical_path_leaves_out_what_nobody_waited_for():
+    """Two ran side by side: the one that ended last counts, with what had ended when it began."""
+    spans = [
+        _between(1, 0, 100),
+        _between(2, 0, 30, 1),
+        _between(3, 10, 60, 1),
+        _between(4, 30, 90, 1),
+        _between(5, 40, 120, 4),
+    ]
+    assert [each[-1] for each in join(TRACE, "sqlite", spans, [])["critical_path"]] == ["1", "2", "4", "5"]
 
 
 def test_entries_stand_alone():
