@@ -13,7 +13,7 @@ from opentelemetry.sdk.trace import ReadableSpan
 
 from otel_audit._carrier import Event, request
 from otel_audit._config import Config
-from otel_audit._exporter import Again, Exporter, Rejected, open_exporter
+from otel_audit._exporter import Again, Exporter, open_exporter
 from otel_audit._fork import in_every_child
 
 _log = logging.getLogger("otel_audit")
@@ -139,39 +139,31 @@ class Delivery:
 
     def _deliver(self, exporter: Exporter, batch: list[Event]) -> None:
         try:
-            body = request(self._resource, self._version, batch)
-        except Exception as error:  # whatever an application put into an event must not cost its neighbours
+            self._send(exporter, request(self._resource, self._version, batch))
+        except Exception as error:  # refused for good, too large, or not to be encoded
             if len(batch) > 1:
+                # Whatever one of them is guilty of must not cost its neighbours.
                 for event in batch:
                     self._deliver(exporter, [event])
                 return
-            self._refused(1, f"it cannot be encoded: {error}")
-        else:
-            self._send(exporter, body, len(batch))
+            with self._lock:
+                self._lose(1, str(error))
         with self._lock:
             self._waiting = max(0, self._waiting - len(batch))  # 0 already when delivery was closed meanwhile
             self._moved.notify_all()
 
-    def _send(self, exporter: Exporter, body: bytes, count: int) -> None:
-        """Send *body* until it is taken, refused for good, or delivery ends."""
+    def _send(self, exporter: Exporter, body: bytes) -> None:
+        """Send *body* until it is taken or delivery ends; Rejected when it never will be."""
         delays = _delays()
         while not self._closed:
             try:
-                exporter.send(body)
+                return exporter.send(body)
             except Again as reason:
                 _log.debug("audit events not taken, sending again", extra={"reason": str(reason)})
                 with self._lock:
                     if not self._closed:
                         self._moved.wait(next(delays))
-            except Rejected as reason:
-                return self._refused(count, f"the receiver refused them: {reason}")
-            else:
-                return None
         return None
-
-    def _refused(self, count: int, reason: str) -> None:
-        with self._lock:
-            self._lose(count, reason)
 
     def _lose(self, count: int, reason: str) -> None:
         if not self.lost:

@@ -13,6 +13,7 @@ import requests
 from otel_audit._config import Config
 
 _EXPORT = "/opentelemetry.proto.collector.trace.v1.TraceService/Export"
+_RETRY_INFO = "google.rpc.retryinfo-bin"
 #: Answers after which the same request may be sent again (OTLP specification, "Failures").
 _AGAIN_GRPC = frozenset(
     {
@@ -25,7 +26,6 @@ _AGAIN_GRPC = frozenset(
         # Not sent by a receiver that holds it against us: a token may be put right, a limit may pass.
         grpc.StatusCode.UNAUTHENTICATED,
         grpc.StatusCode.PERMISSION_DENIED,
-        grpc.StatusCode.RESOURCE_EXHAUSTED,
         grpc.StatusCode.UNKNOWN,
         grpc.StatusCode.INTERNAL,
     }
@@ -76,8 +76,7 @@ class GrpcExporter:
         try:
             self._export(body, timeout=self._timeout_s, metadata=self._metadata)
         except grpc.RpcError as error:
-            code, details = error.code(), error.details()
-            raise (Again if code in _AGAIN_GRPC else Rejected)(f"{code.name}: {details}") from error
+            raise (Again if _may_help(error) else Rejected)(f"{error.code().name}: {error.details()}") from error
 
     def close(self) -> None:
         """See :class:`Exporter`."""
@@ -107,6 +106,13 @@ class HttpExporter:
     def close(self) -> None:
         """See :class:`Exporter`."""
         self._session.close()
+
+
+def _may_help(error: grpc.RpcError) -> bool:
+    """Whether sending again may help; "exhausted" may only when the server says when, else the request is too large."""
+    if error.code() is grpc.StatusCode.RESOURCE_EXHAUSTED:
+        return any(pair.key == _RETRY_INFO for pair in error.trailing_metadata() or ())
+    return error.code() in _AGAIN_GRPC
 
 
 def _as_is(body: bytes) -> bytes:

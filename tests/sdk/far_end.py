@@ -20,12 +20,14 @@ _METHOD = "/opentelemetry.proto.collector.trace.v1.TraceService/Export"
 
 
 class FarEnd:
-    """What arrived. ``refusals`` is how many requests are still to be answered "not now"."""
+    """What arrived. ``refusals`` is how many requests are still to be answered "not now"; a request of more
+    than ``bytes_max`` bytes is too large."""
 
     def __init__(self) -> None:
         self.requests: list[ExportTraceServiceRequest] = []
         self.headers: list[dict[str, str]] = []
         self.refusals = 0
+        self.bytes_max = 1 << 30
         self.endpoint = ""
         self._lock = threading.Lock()
 
@@ -68,6 +70,8 @@ def over_grpc() -> Iterator[FarEnd]:
 
     def export(body: bytes, context: grpc.ServicerContext) -> bytes:
         headers = {str(key): str(value) for key, value in context.invocation_metadata()}
+        if len(body) > far_end.bytes_max:
+            context.abort(grpc.StatusCode.RESOURCE_EXHAUSTED, "too large")
         if not far_end.take(body, headers):
             context.abort(grpc.StatusCode.UNAVAILABLE, "not now")
         return ExportTraceServiceResponse().SerializeToString()
@@ -93,7 +97,8 @@ def over_http() -> Iterator[FarEnd]:
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers["Content-Length"]))
-            self.send_response(200 if far_end.take(body, dict(self.headers.items())) else 503)
+            taken = len(body) <= far_end.bytes_max and far_end.take(body, dict(self.headers.items()))
+            self.send_response(200 if taken else 413 if len(body) > far_end.bytes_max else 503)
             self.send_header("Content-Length", "0")
             self.end_headers()
 

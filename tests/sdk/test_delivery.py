@@ -4,8 +4,11 @@ import os
 import subprocess
 import sys
 import time
+from typing import Any
 
+import grpc
 import pytest
+from grpc._cython.cygrpc import _Metadatum
 from opentelemetry.sdk.trace import SpanLimits, TracerProvider
 from opentelemetry.sdk.trace.sampling import ALWAYS_OFF, ParentBased
 
@@ -14,7 +17,8 @@ from otel_audit import wire
 from otel_audit._carrier import Event
 from otel_audit._config import Config
 from otel_audit._delivery import Delivery
-from tests.sdk.far_end import FarEnd, attributes, over_http
+from otel_audit._exporter import _may_help
+from tests.sdk.far_end import FarEnd, attributes, over_grpc, over_http
 
 
 def _configure(far_end: FarEnd, provider: TracerProvider, **more: str) -> None:
@@ -120,6 +124,21 @@ def test_what_is_not_taken_is_sent_again(far_end: FarEnd, provider: TracerProvid
     assert len(far_end.carriers) == 1
 
 
+@pytest.mark.parametrize(("over", "protocol"), [(over_grpc, "grpc"), (over_http, "http/protobuf")])
+def test_a_batch_that_is_too_large_goes_in_parts(over: Any, protocol: str, provider: TracerProvider):
+    """Only the event that is too large by itself is lost, and counted; its neighbours arrive."""
+    with over() as far_end:
+        far_end.bytes_max = 3000
+        config = Config(endpoint=far_end.endpoint, protocol=protocol)
+        delivery = Delivery(config, {}, "0")
+        sizes = (1500, 1500, 5000, 1500)
+        for number, size in enumerate(sizes):
+            assert delivery.put(Event(f"event {number}", 1, {"audit.reason": "x" * size}, 1, 0, None, 0.0))
+        assert delivery.close(timeout_s=20)
+    assert sorted(carrier.name for carrier in far_end.carriers) == ["event 0", "event 1", "event 3"]
+    assert delivery.lost == 1
+
+
 def test_http_carries_the_same(provider: TracerProvider):
     """Over HTTP the same carriers arrive, with the configured headers."""
     with over_http() as far_end:
@@ -201,3 +220,19 @@ with trace.get_tracer("t").start_as_current_span("work"):
     assert done.returncode == 0, done.stderr
     assert len(far_end.carriers) == 1
     assert [span.name for span in far_end.spans(of_ours=False)] == ["work"]
+
+
+@pytest.mark.parametrize(
+    ("trailers", "again"), [((("google.rpc.retryinfo-bin", b""),), True), ((), False), (None, False)]
+)
+def test_exhausted_is_sent_again_only_when_the_server_says_when(trailers: Any, again: bool):
+    """Without a time to come back it means too large, and sending it again would never end (OTLP, "Failures")."""
+
+    class Exhausted(grpc.RpcError):
+        def code(self) -> grpc.StatusCode:
+            return grpc.StatusCode.RESOURCE_EXHAUSTED
+
+        def trailing_metadata(self) -> Any:
+            return None if trailers is None else [_Metadatum(*pair) for pair in trailers]
+
+    assert _may_help(Exhausted()) is again
