@@ -49,7 +49,10 @@ def unix_ns(text: str) -> int:
         moment = datetime.fromisoformat(main + offset)
     else:
         nanos, moment = "0", datetime.fromisoformat(text)
-    moment = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+    try:
+        moment = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+    except OverflowError:
+        raise ValueError(f"not a time: {text!r} is outside the years 1 to 9999") from None
     days = moment.toordinal() - _EPOCH_DAYS
     seconds = days * 86400 + moment.hour * 3600 + moment.minute * 60 + moment.second
     return seconds * _SECOND + moment.microsecond * 1000 + int(nanos.ljust(9, "0"))

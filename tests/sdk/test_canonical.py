@@ -39,7 +39,10 @@ def test_an_offset_is_read(moment: datetime, minutes: int):
     assert unix_ns(there.isoformat()) == unix_ns(utc.isoformat())
 
 
-@pytest.mark.parametrize("text", ["", "yesterday", "2026-13-01T00:00:00Z", "2026-01-01T00:00:00.Z", "1.5", "12:00"])
+@pytest.mark.parametrize(
+    "text",
+    ["", "yesterday", "2026-13-01T00:00:00Z", "2026-01-01T00:00:00.Z", "1.5", "12:00", "0001-01-01T00:00:00+01:00"],
+)
 def test_what_is_no_time_is_refused(text: str):
     """A wrong time is an error, never a guess."""
     with pytest.raises(ValueError):  # noqa: PT011
