@@ -44,9 +44,9 @@ def serve(
     """
     from receiver.app import life, log
 
-    log.to_stderr("serve" if part is None else part.value)
     try:
         settings = config.load(config_file)
+        log.to_stderr("serve" if part is None else part.value)
         if until_stdin_ends:
             life.end_with_stdin()
         code = _serve_all(settings, config_file) if part is None else _serve_one(part, settings)

@@ -2,6 +2,8 @@
 
 import sqlite3
 import stat
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from concurrent.futures import Future
@@ -115,6 +117,20 @@ def test_files_are_private(tmp_path: Path, journal: Journal) -> None:
     journal.append([draft("a")]).result()
     assert stat.S_IMODE(tmp_path.stat().st_mode) == 0o700
     assert {stat.S_IMODE(path.stat().st_mode) for path in tmp_path.iterdir()} == {0o600}
+
+
+def test_another_program_may_look_into_the_file(tmp_path: Path) -> None:
+    """Someone who opens the journal with a tool and closes it takes nothing away that is written afterwards."""
+    journal = Journal.open(tmp_path, SETTINGS)
+    look = "import sqlite3, sys; c = sqlite3.connect(sys.argv[1]); c.execute('SELECT * FROM journal'); c.close()"
+    journal.append([draft("before")]).result(10)
+    subprocess.run([sys.executable, "-c", look, str(tmp_path / FILE)], check=True, timeout=30)
+    journal.append([draft("after")]).result(10)
+    reader = JournalReader.open(tmp_path)
+    found = [row.event_id for row in reader.read(0, 9)]
+    reader.close()
+    journal.close()
+    assert found == ["before", "after"]
 
 
 def test_changed_tells_of_every_commit(journal: Journal, reader: JournalReader) -> None:
