@@ -6,7 +6,9 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, ParamSpec, TypeVar, cast
 
+from otel_audit._context import attributes
 from otel_audit._recorder import Recorded, Resource
+from otel_audit._value import snapshot
 from otel_audit.catalog import ACTIONS, Action
 
 P = ParamSpec("P")
@@ -40,7 +42,9 @@ def change(
 ) -> Iterator[Change]:
     """See :func:`otel_audit.change`."""
     success, failure = results_of(action)
-    made = Change(resource, _now(before), None, reason)
+    attributes(extra)  # a wrong call is refused here: at the end it would hide the body's own error
+    # As it is now: the body may change the very object.
+    made = Change(resource, snapshot(_now(before)), None, reason)
     made.metadata.update(metadata or {})
     made.after = after
     try:

@@ -1,12 +1,12 @@
 """Who acts, from where, in which request: what ``bind`` says of everything recorded inside it."""
 
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from types import MappingProxyType
 from typing import Any, TypedDict, Unpack
 
-from otel_audit import wire
+from otel_audit import _value, wire
 from otel_audit.entry import ActorType
 from otel_audit.errors import InvalidEvent
 
@@ -14,7 +14,7 @@ from otel_audit.errors import InvalidEvent
 class Facts(TypedDict, total=False):
     """What may be said of an actor and a request; names as in the entry. None says nothing."""
 
-    user_id: str | None
+    user_id: str | int | None
     user_email: str | None
     user_roles: list[str] | tuple[str, ...] | None
     actor_type: ActorType | None
@@ -40,7 +40,7 @@ def bound() -> Mapping[str, Any]:
 def bind(**facts: Unpack[Facts]) -> Iterator[None]:
     """Say who acts in what follows; nests, and the inner one wins: None takes back what an outer one said.
 
-    Follows ``await`` and new tasks. Raises InvalidEvent for a name that is no such fact.
+    Follows ``await`` and new tasks. Raises InvalidEvent for a name that is no such fact and for a value out of kind.
     """
     said = attributes(facts)
     taken_back = {wire.ATTRIBUTE_OF[name] for name, value in facts.items() if value is None}
@@ -49,12 +49,17 @@ def bind(**facts: Unpack[Facts]) -> Iterator[None]:
     try:
         yield
     finally:
-        _bound.reset(token)
+        # A framework may leave the block in another context than it entered it in; that one bound nothing.
+        with suppress(ValueError):
+            _bound.reset(token)
 
 
 def attributes(facts: Mapping[str, Any]) -> dict[str, Any]:
-    """Entry fields as attributes of the wire convention, without those that are None."""
+    """Entry fields as attributes of the wire convention, without those that are None.
+
+    Raises InvalidEvent for an unknown field and for a value the receiver would quarantine.
+    """
     unknown = facts.keys() - wire.ATTRIBUTE_OF.keys()
     if unknown:
         raise InvalidEvent(f"no such field: {', '.join(sorted(unknown))}")
-    return {wire.ATTRIBUTE_OF[name]: value for name, value in facts.items() if value is not None}
+    return {wire.ATTRIBUTE_OF[name]: _value.field(name, value) for name, value in facts.items() if value is not None}

@@ -11,7 +11,7 @@ from opentelemetry import trace
 from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.sdk.trace.id_generator import RandomIdGenerator
 
-from otel_audit import wire
+from otel_audit import _value, wire
 from otel_audit._carrier import Event
 from otel_audit._context import Facts, attributes, bound
 from otel_audit._fork import in_every_child
@@ -91,13 +91,11 @@ class Recorder:
             said[wire.BEFORE] = wire.state_text(before)
         if after is not None:
             said[wire.AFTER] = wire.state_text(after)
-        for key in wire.JSON_TEXT & said.keys() - {wire.BEFORE, wire.AFTER}:
-            said[key] = wire.state_text(said[key])
         for key, value in (metadata or {}).items():
-            said[f"{wire.METADATA}{key}"] = value
+            said[_value.text(f"{wire.METADATA}{key}")] = _value.attribute(value)
         event_id = said[wire.RECORD_ID] = self._new_id()
         said[wire.SCHEMA] = wire.SCHEMA_VERSION
-        return Recorded(event_id, self._send(action, said))
+        return Recorded(event_id, self._send(_value.text(action), said))
 
     def _send(self, action: str, said: dict[str, Any]) -> str:
         """Hand the event over, number it, and leave its visible copy; returns the trace id."""
@@ -134,4 +132,4 @@ def _say_resource(said: dict[str, Any], resource: Resource | None) -> None:
         kind, identity = resource
     except (TypeError, ValueError):
         raise InvalidEvent(f"resource must be (type, id), not {resource!r}") from None
-    said[wire.TARGET_TYPE], said[wire.TARGET_ID] = str(kind), str(identity)
+    said[wire.TARGET_TYPE], said[wire.TARGET_ID] = _value.text(kind), _value.text(identity)

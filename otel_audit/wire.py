@@ -10,6 +10,7 @@ from typing import Any, get_args
 from uuid import UUID
 
 import orjson
+from pydantic import BaseModel
 
 from otel_audit.catalog import SEVERITIES, Outcome, meaning_of
 from otel_audit.entry import ActorType
@@ -286,9 +287,18 @@ ATTRIBUTE_OF: Mapping[str, str] = {
 JSON_TEXT = frozenset({BEFORE, AFTER, REQUEST_BODY, RESPONSE_BODY})
 
 
+def _spelled(value: Any) -> Any:
+    """What JSON does not know: a model by its fields, a set as a list, a map as a map, the rest as its ``str``."""
+    if isinstance(value, BaseModel):
+        return value.model_dump()
+    if isinstance(value, set | frozenset):
+        return list(value)
+    return dict(value) if isinstance(value, Mapping) else str(value)
+
+
 def state_text(value: Any) -> str:
     """A state as the one JSON text it travels as. Never fails: what cannot be JSON travels as its ``repr``."""
     try:
-        return orjson.dumps(value, default=str, option=orjson.OPT_NON_STR_KEYS).decode()
+        return orjson.dumps(value, default=_spelled, option=orjson.OPT_NON_STR_KEYS).decode()
     except TypeError:  # circular, too deep, or text that is no Unicode
         return orjson.dumps(repr(value).encode(errors="replace").decode()).decode()
