@@ -23,20 +23,22 @@ from typing import Any, ParamSpec, TypeVar, Unpack
 
 from opentelemetry.sdk.trace import TracerProvider
 
-from otel_audit import _change, _config, _install, catalog
+from otel_audit import _change, _config, _install, _wrong, catalog
 from otel_audit._change import Change
+from otel_audit._config import Guarantee, Mode
 from otel_audit._context import bind
-from otel_audit._delivery import Delivery
+from otel_audit._delivery import Delivery, Statistics
 from otel_audit._recorder import Extra, Recorded, Recorder, Resource
 from otel_audit.entry import Entry
-from otel_audit.errors import AuditError, InvalidEvent, NotConfigured
+from otel_audit.errors import AuditError, AuditNotStored, InvalidEvent, NotConfigured
 
 P = ParamSpec("P")
 R = TypeVar("R")
 
 _lock = threading.RLock()
-_delivery: Delivery | None = None
-_recorder: Recorder | None = None
+_delivering: Delivery | None = None
+_recording: Recorder | None = None
+_exit_wait_s = _config.EXIT_WAIT_S
 
 
 def configure(
@@ -48,8 +50,12 @@ def configure(
     protocol: str | None = None,
     headers: Mapping[str, str] | None = None,
     certificate: str | Path | None = None,
-    guarantee: str | None = None,
+    guarantee: Guarantee | None = None,
+    mode: Mode | None = None,
     spill_dir: str | Path | None = None,
+    spill_max_bytes: int | None = None,
+    enforced_timeout_s: float | None = None,
+    exit_wait_s: float | None = None,
     tracer_provider: TracerProvider | None = None,
 ) -> TracerProvider:
     """Say where audit events go and which service speaks; returns the tracer provider in use.
@@ -57,16 +63,21 @@ def configure(
     Every keyword is optional and falls back to ``OTEL_AUDIT_…``, then to ``OTEL_EXPORTER_OTLP_…``; the name of the
     service falls back to ``OTEL_SERVICE_NAME``. An existing tracer provider is used as it is; where there is none,
     one is made that exports to the same endpoint. Called again, it sends what waits, then replaces the former.
-    Raises NotConfigured with every problem at once.
+    SQLAlchemy and Django are listened to for transactions where they have been imported. Raises NotConfigured with
+    every problem at once.
     """
-    global _delivery, _recorder
+    global _delivering, _recording, _exit_wait_s
     config = _config.read(
         endpoint=endpoint,
         protocol=protocol,
         headers=headers,
         certificate=certificate,
         guarantee=guarantee,
+        mode=mode,
         spill_dir=spill_dir,
+        spill_max_bytes=spill_max_bytes,
+        enforced_timeout_s=enforced_timeout_s,
+        exit_wait_s=exit_wait_s,
     )
     said = {
         "service.name": service_name,
@@ -77,8 +88,11 @@ def configure(
     with _lock:
         shutdown()
         provider = _install.provider_for(config, tracer_provider, attributes)
-        _delivery = Delivery(config, _install.resource_of(provider, attributes), _install.VERSION)
-        _recorder = Recorder(_delivery.put, config.departure_s)
+        _install.watch_transactions()
+        _wrong.use(development=config.mode == "development")
+        _delivering = Delivery(config, _install.resource_of(provider, attributes), _install.VERSION)
+        _recording = Recorder(_delivering, config.guarantee, strict=config.mode == "development")
+        _exit_wait_s = config.exit_wait_s
     return provider
 
 
@@ -91,17 +105,41 @@ def record(
     outcome: str | None = None,
     reason: str | None = None,
     metadata: Mapping[str, Any] | None = None,
+    guarantee: Guarantee | None = None,
     **extra: Unpack[Extra],
 ) -> Recorded:
     """Record one audit event on the current span (a trace of its own outside any).
 
     *action* is ``resource.action.result``; *resource* is what was acted on, ``(type, id)``; *before* and *after* are
-    its states, any JSON. *extra* are further fields of the entry (see ``bind`` and docs/record.md). Raises
-    InvalidEvent for an empty name or an unknown field; never for what the receiver does.
+    its states, any JSON. *extra* are further fields of the entry (see ``bind`` and docs/record.md). *guarantee* is
+    ``best_effort`` (in memory), ``journaled`` (on disk before this returns) or ``enforced``, which waits for the
+    receiver's receipt and raises AuditNotStored when it does not come in time. Inside a transaction of SQLAlchemy
+    or Django the event waits for its end: after a rollback it stands as ``….failed``.
+
+    A wrong call (an empty name, an unknown field, a value that cannot be told) raises InvalidEvent in development
+    mode and for ``enforced``; else it is recorded as far as it can be, with a note.
     """
-    return _current().record(
-        action, resource, before=before, after=after, outcome=outcome, reason=reason, metadata=metadata, **extra
+    recorded, ask = (_recording or _current()).begin(
+        action, resource, before, after, outcome, reason, metadata, guarantee, extra
     )
+    return recorded if ask is None else recorded._replace(receipt=ask.wait())
+
+
+async def arecord(
+    action: str,
+    resource: Resource | None = None,
+    *,
+    before: Any = None,
+    after: Any = None,
+    outcome: str | None = None,
+    reason: str | None = None,
+    metadata: Mapping[str, Any] | None = None,
+    guarantee: Guarantee | None = None,
+    **extra: Unpack[Extra],
+) -> Recorded:
+    """As :func:`record`; ``enforced`` waits for its receipt without holding up the event loop."""
+    recorded, ask = _current().begin(action, resource, before, after, outcome, reason, metadata, guarantee, extra)
+    return recorded if ask is None else recorded._replace(receipt=await ask.wait_async())
 
 
 def change(
@@ -112,6 +150,7 @@ def change(
     after: Any = None,
     reason: str | None = None,
     metadata: Mapping[str, Any] | None = None,
+    guarantee: Guarantee | None = None,
     **extra: Unpack[Extra],
 ) -> AbstractContextManager[Change]:
     """A context manager around a change: records ``<action>.success`` with both states at its end.
@@ -120,7 +159,7 @@ def change(
     (The results are those the catalogue names for *action*.) The body sets ``.after``, ``.reason``, ``.metadata`` or
     ``.resource`` on what it is given; *before* and *after* may be callables, asked at the beginning and at the end.
     """
-    return _change.change(record, action, resource, before, after, reason, metadata, **extra)
+    return _change.change(record, action, resource, before, after, reason, metadata, guarantee=guarantee, **extra)
 
 
 def audited(
@@ -141,51 +180,67 @@ def audited(
 
 def flush(timeout_s: float = 10.0) -> bool:
     """Send what waits; True once the receiver has taken all of it."""
-    return _delivery is None or _delivery.flush(timeout_s)
+    return _delivering is None or _delivering.flush(timeout_s)
 
 
-def shutdown(timeout_s: float = 10.0) -> bool:
-    """Send what waits and end delivery; False, and a line in the log, when something was left behind."""
-    global _delivery, _recorder
+def shutdown(timeout_s: float | None = None) -> bool:
+    """Send what waits (ten seconds at most unless configured otherwise) and end delivery.
+
+    False when something was left: what is ``journaled`` stays on disk for the next process, the rest is lost and
+    said in the log.
+    """
+    global _delivering, _recording
     with _lock:
-        ending, _delivery, _recorder = _delivery, None, None
-    return ending is None or ending.close(timeout_s)
+        ending, _delivering, _recording = _delivering, None, None
+    return ending is None or ending.close(_exit_wait_s if timeout_s is None else timeout_s)
+
+
+def statistics() -> Statistics:
+    """What became of the events recorded so far, by counts."""
+    with _lock:
+        if _delivering is None:
+            return Statistics(0, 0, 0, 0, 0, 0, 0, {})
+        return _delivering.statistics()
 
 
 @contextmanager
 def recording_with(recorder: Recorder) -> Iterator[None]:
     """Hand every event recorded inside to *recorder*; for :mod:`otel_audit.testing`."""
-    global _recorder
+    global _recording
     with _lock:
-        former, _recorder = _recorder, recorder
+        former, _recording = _recording, recorder
     try:
         yield
     finally:
         with _lock:
-            _recorder = former
+            _recording = former
 
 
 def _current() -> Recorder:
     """The recorder; the first event of a program that configured nothing configures the defaults."""
-    recorder = _recorder
+    recorder = _recording
     if recorder is not None:
         return recorder
     with _lock:
-        if _recorder is None:
+        if _recording is None:
             configure()
-        assert _recorder is not None  # noqa: S101 - configure() has just set it
-        return _recorder
+        assert _recording is not None  # noqa: S101 - configure() has just set it
+        return _recording
 
 
 atexit.register(shutdown)
+_install.at_exit_of_a_worker(shutdown)
 
 __all__ = [
     "AuditError",
+    "AuditNotStored",
     "Change",
     "Entry",
     "InvalidEvent",
     "NotConfigured",
     "Recorded",
+    "Statistics",
+    "arecord",
     "audited",
     "bind",
     "catalog",
@@ -194,4 +249,5 @@ __all__ = [
     "flush",
     "record",
     "shutdown",
+    "statistics",
 ]

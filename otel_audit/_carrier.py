@@ -1,9 +1,7 @@
 """A carrier: the span of our own on which one audit event travels, as OTLP protobuf."""
 
-import secrets
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue, ArrayValue, InstrumentationScope, KeyValue, KeyValueList
@@ -12,43 +10,44 @@ from opentelemetry.proto.trace.v1.trace_pb2 import ResourceSpans, ScopeSpans, Sp
 from opentelemetry.sdk.trace import ReadableSpan
 
 from otel_audit import wire
+from otel_audit._event import Event, span_id_of
 
 
-@dataclass(frozen=True, slots=True)
-class Event:
-    """An event on its way. *span* is the application's span it belongs to, where that one records anything."""
+class Carried(Protocol):
+    """What travels: an event, its number in the stream (0: none), and the span that shows more about it."""
 
-    name: str
-    time_ns: int
-    attributes: Mapping[str, Any]
-    trace_id: int
-    parent_span_id: int
-    span: ReadableSpan | None
-    due: float
+    @property
+    def number(self) -> int: ...
+    @property
+    def event(self) -> Event: ...
+    @property
+    def span(self) -> ReadableSpan | None: ...
 
 
-def request(resource: Mapping[str, Any], version: str, events: Sequence[Event]) -> bytes:
-    """One export request with a carrier for each of *events*."""
+def request(resource: Mapping[str, Any], version: str, source_id: str, events: Sequence[Carried]) -> bytes:
+    """One export request with a carrier for each of *events* of the stream *source_id*."""
     scope = InstrumentationScope(name=wire.SCOPE, version=version)
-    spans = ScopeSpans(scope=scope, spans=[_carrier(event) for event in events])
+    spans = ScopeSpans(scope=scope, spans=[_carrier(source_id, carried) for carried in events])
     carried = ResourceSpans(resource=Resource(attributes=_key_values(resource)), scope_spans=[spans])
     return ExportTraceServiceRequest(resource_spans=[carried]).SerializeToString()
 
 
-def _carrier(event: Event) -> Span:
-    shown = {} if event.span is None else _shown(event.span)
+def _carrier(source_id: str, carried: Carried) -> Span:
+    event = carried.event
+    name, attributes = event.read()
+    if carried.number:
+        attributes[wire.SOURCE_ID] = source_id
+        attributes[wire.SEQUENCE] = carried.number
     return Span(
-        trace_id=event.trace_id.to_bytes(16, "big"),
-        span_id=secrets.token_bytes(8),
-        parent_span_id=event.parent_span_id.to_bytes(8, "big") if event.parent_span_id else b"",
-        name=_text(event.name),
+        trace_id=event.trace_id.to_bytes(16),
+        span_id=span_id_of(attributes),
+        parent_span_id=event.parent_span_id.to_bytes(8) if event.parent_span_id else b"",
+        name=name,
         kind=Span.SPAN_KIND_INTERNAL,
         start_time_unix_nano=event.time_ns,
         end_time_unix_nano=event.time_ns,
-        attributes=_key_values(shown),
-        events=[
-            Span.Event(time_unix_nano=event.time_ns, name=_text(event.name), attributes=_key_values(event.attributes))
-        ],
+        attributes=[] if carried.span is None else _key_values(_shown(carried.span)),
+        events=[Span.Event(time_unix_nano=event.time_ns, name=name, attributes=_key_values(attributes))],
     )
 
 

@@ -6,10 +6,13 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, ParamSpec, TypeVar, cast
 
+from otel_audit import _wrong
 from otel_audit._context import attributes
 from otel_audit._recorder import Recorded, Resource
 from otel_audit._value import snapshot
+from otel_audit._wrong import Notes
 from otel_audit.catalog import ACTIONS, Action
+from otel_audit.errors import AuditNotStored
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -42,7 +45,9 @@ def change(
 ) -> Iterator[Change]:
     """See :func:`otel_audit.change`."""
     success, failure = results_of(action)
-    attributes(extra)  # a wrong call is refused here: at the end it would hide the body's own error
+    facts = {name: value for name, value in extra.items() if name != "guarantee"}
+    strict = _wrong.strict() or extra.get("guarantee") == "enforced"
+    attributes(facts, Notes(strict))  # a wrong call is refused here: at the end it would hide the body's own error
     # As it is now: the body may change the very object.
     made = Change(resource, snapshot(_now(before)), None, reason)
     made.metadata.update(metadata or {})
@@ -50,16 +55,19 @@ def change(
     try:
         yield made
     except BaseException as error:
-        made.recorded = record(
-            f"{action}.{failure}",
-            made.resource,
-            before=made.before,
-            reason=made.reason,
-            error_type=type(error).__qualname__,
-            error_message=str(error),
-            metadata=made.metadata,
-            **extra,
-        )
+        try:
+            made.recorded = record(
+                f"{action}.{failure}",
+                made.resource,
+                before=made.before,
+                reason=made.reason,
+                error_type=type(error).__qualname__,
+                error_message=str(error),
+                metadata=made.metadata,
+                **extra,
+            )
+        except AuditNotStored as missing:  # the operation has failed already; its own error is what the caller needs
+            error.add_note(str(missing))
         raise
     made.recorded = record(
         f"{action}.{success}",

@@ -2,39 +2,50 @@
 
 import os
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 from urllib.parse import unquote, urlsplit
 
 from otel_audit.errors import NotConfigured
 
 Protocol = Literal["grpc", "http/protobuf"]
+Guarantee = Literal["best_effort", "journaled", "enforced"]
+Mode = Literal["production", "development"]
 
 _DEFAULT_ENDPOINT = {"grpc": "http://127.0.0.1:4317", "http/protobuf": "http://127.0.0.1:4318"}
-_GUARANTEES = ("best_effort",)
+GUARANTEES: tuple[Guarantee, ...] = get_args(Guarantee)
+#: The longest a normal exit waits for what is still to be sent.
+EXIT_WAIT_S = 10.0
 
 
 @dataclass(frozen=True, slots=True)
 class Config:
     """How audit events leave the process.
 
-    ``endpoint`` is an address with scheme; ``http://`` means no TLS. ``spill_dir`` is where a guarantee that spills
-    to disk does so; ``best_effort`` writes nothing. ``queue_max_events`` bounds what waits in
-    memory, ``departure_s`` is the longest an event waits for the end of its span, ``exit_wait_s`` the longest a
-    normal exit waits for what is still to be sent.
+    ``endpoint`` is an address with scheme; ``http://`` means no TLS. ``spill_dir`` is where events are kept on disk,
+    None where no such place can be named; ``spill_max_bytes`` bounds all that waits in it, whoever put it there.
+    ``queue_max_events`` and ``queue_max_bytes`` bound what waits in memory, ``departure_s`` is the longest an event
+    waits for the end of its span, ``exit_wait_s`` the longest a normal exit waits for what is still to be sent,
+    ``enforced_timeout_s`` the longest ``enforced`` waits for a receipt, ``timeout_s`` one request's longest.
     """
 
     endpoint: str
     protocol: Protocol
     headers: Mapping[str, str] = field(default_factory=dict)
     certificate: Path | None = None
-    guarantee: str = "best_effort"
+    guarantee: Guarantee = "journaled"
+    mode: Mode = "production"
     spill_dir: Path | None = None
-    queue_max_events: int = 65_536
+    spill_max_bytes: int = 1 << 30
+    queue_max_events: int = 32_768
+    queue_max_bytes: int = 32 << 20
     batch_max_events: int = 512
+    batch_max_bytes: int = 4 << 20
     departure_s: float = 2.0
-    exit_wait_s: float = 10.0
+    exit_wait_s: float = EXIT_WAIT_S
+    enforced_timeout_s: float = 5.0
     timeout_s: float = 10.0
 
     @property
@@ -60,50 +71,97 @@ def read(
     headers: Mapping[str, str] | None = None,
     certificate: str | Path | None = None,
     guarantee: str | None = None,
+    mode: str | None = None,
     spill_dir: str | Path | None = None,
+    spill_max_bytes: int | None = None,
+    enforced_timeout_s: float | None = None,
+    exit_wait_s: float | None = None,
     environ: Mapping[str, str] | None = None,
 ) -> Config:
-    """Keywords win over ``OTEL_AUDIT_…``, which win over ``OTEL_EXPORTER_OTLP_…``.
+    """Keywords win over ``OTEL_AUDIT_…``, which win over ``OTEL_EXPORTER_OTLP_…`` where there is such a twin.
 
     Raises NotConfigured with every problem at once.
     """
     variables = _Variables(os.environ if environ is None else environ)
-    problems: list[str] = []
-    chosen = protocol or variables.get("PROTOCOL") or "grpc"
+    chosen = protocol or variables.shared("PROTOCOL") or "grpc"
     if chosen not in _DEFAULT_ENDPOINT:
-        problems.append(f"protocol must be grpc or http/protobuf, not {chosen!r}")
+        variables.problems.append(f"protocol must be grpc or http/protobuf, not {chosen!r}")
         chosen = "grpc"
-    address = (endpoint or variables.get("ENDPOINT") or _DEFAULT_ENDPOINT[chosen]).rstrip("/")
+    address = (endpoint or variables.shared("ENDPOINT") or _DEFAULT_ENDPOINT[chosen]).rstrip("/")
     if "://" not in address:
         address = f"http://{address}"
     if urlsplit(address).scheme not in ("http", "https") or not urlsplit(address).hostname:
-        problems.append(f"endpoint must be an http or https address, not {address!r}")
-    promised = guarantee or variables.get("GUARANTEE") or "best_effort"
-    if promised not in _GUARANTEES:
-        problems.append(f"guarantee must be one of {', '.join(_GUARANTEES)}, not {promised!r}")
-    spill = spill_dir or variables.get("SPILL_DIR")
-    if spill is not None and Path(spill).exists() and not Path(spill).is_dir():
-        problems.append(f"spill_dir: {spill} is not a directory")
-    authority = certificate or variables.get("CERTIFICATE")
+        variables.problems.append(f"endpoint must be an http or https address, not {address!r}")
+    authority = certificate or variables.shared("CERTIFICATE")
     if authority is not None and not Path(authority).is_file():
-        problems.append(f"certificate: there is no file {authority}")
-    sent = dict(headers) if headers is not None else _headers(variables.get("HEADERS"), problems)
-    if problems:
-        raise NotConfigured("; ".join(problems))
-    values: dict[str, Any] = {"protocol": chosen, "guarantee": promised, "headers": sent}
-    values["certificate"] = Path(authority) if authority else None
-    values["spill_dir"] = Path(spill) if spill else None
-    return Config(endpoint=address, **values)
+        variables.problems.append(f"certificate: there is no file {authority}")
+    values: dict[str, Any] = {
+        "protocol": chosen,
+        "headers": dict(headers) if headers is not None else _headers(variables.shared("HEADERS"), variables.problems),
+        "certificate": Path(authority) if authority else None,
+        "guarantee": variables.one_of("guarantee", guarantee, GUARANTEES),
+        "mode": variables.one_of("mode", mode, get_args(Mode)),
+        "spill_dir": _spill_dir(spill_dir, variables),
+        "spill_max_bytes": variables.number("spill_max_bytes", spill_max_bytes),
+        "enforced_timeout_s": variables.number("enforced_timeout_s", enforced_timeout_s),
+        "exit_wait_s": variables.number("exit_wait_s", exit_wait_s),
+    }
+    if variables.problems:
+        raise NotConfigured("; ".join(variables.problems))
+    return Config(endpoint=address, **{name: value for name, value in values.items() if value is not None})
 
 
 class _Variables:
-    """``OTEL_AUDIT_<NAME>``, else its ``OTEL_EXPORTER_OTLP_`` twin; an empty variable counts as absent."""
+    """The environment and what is wrong with it; an empty variable counts as absent."""
 
     def __init__(self, environ: Mapping[str, str]) -> None:
         self._environ = environ
+        self.problems: list[str] = []
 
-    def get(self, name: str) -> str | None:
-        return self._environ.get(f"OTEL_AUDIT_{name}") or self._environ.get(f"OTEL_EXPORTER_OTLP_{name}") or None
+    def bare(self, name: str) -> str | None:
+        """The variable of this very name."""
+        return self._environ.get(name) or None
+
+    def shared(self, name: str) -> str | None:
+        """``OTEL_AUDIT_<NAME>``, else its ``OTEL_EXPORTER_OTLP_`` twin."""
+        return self.bare(f"OTEL_AUDIT_{name}") or self.bare(f"OTEL_EXPORTER_OTLP_{name}")
+
+    def one_of(self, name: str, given: str | None, allowed: tuple[str, ...]) -> str | None:
+        """A setting with a listed set of values; None where nobody set it."""
+        chosen = given or self.bare(f"OTEL_AUDIT_{name.upper()}")
+        if chosen is not None and chosen not in allowed:
+            self.problems.append(f"{name} must be one of {', '.join(allowed)}, not {chosen!r}")
+        return chosen
+
+    def number(self, name: str, given: float | None) -> float | None:
+        """A setting that is a positive number; None where nobody set it."""
+        chosen = self.bare(f"OTEL_AUDIT_{name.upper()}") if given is None else given
+        if chosen is None:
+            return None
+        try:
+            value = float(chosen)
+        except (TypeError, ValueError):
+            value = -1.0
+        if not 0 < value < float("inf"):
+            self.problems.append(f"{name} must be a positive number, not {chosen!r}")
+        return value
+
+
+def _spill_dir(given: str | Path | None, variables: _Variables) -> Path | None:
+    """As it is named, else where the operating system's user keeps state."""
+    named = given or variables.bare("OTEL_AUDIT_SPILL_DIR")
+    if named is not None:
+        path = Path(named).absolute()  # a later change of the working directory moves nothing
+        if path.exists() and not path.is_dir():
+            variables.problems.append(f"spill_dir: {path} is not a directory")
+        return path
+    state, home = variables.bare("XDG_STATE_HOME"), variables.bare("HOME")
+    if state is not None and Path(state).is_absolute():
+        return Path(state) / "otel-audit"
+    if home is None:
+        with suppress(RuntimeError):  # no such user
+            home = str(Path.home())
+    return Path(home) / ".local" / "state" / "otel-audit" if home else None
 
 
 def _headers(text: str | None, problems: list[str]) -> dict[str, str]:

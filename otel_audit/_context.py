@@ -6,7 +6,8 @@ from contextvars import ContextVar
 from types import MappingProxyType
 from typing import Any, TypedDict, Unpack
 
-from otel_audit import _value, wire
+from otel_audit import _value, _wrong, wire
+from otel_audit._wrong import Notes
 from otel_audit.entry import ActorType
 from otel_audit.errors import InvalidEvent
 
@@ -40,10 +41,13 @@ def bound() -> Mapping[str, Any]:
 def bind(**facts: Unpack[Facts]) -> Iterator[None]:
     """Say who acts in what follows; nests, and the inner one wins: None takes back what an outer one said.
 
-    Follows ``await`` and new tasks. Raises InvalidEvent for a name that is no such fact and for a value out of kind.
+    Follows ``await`` and new tasks. In development mode raises InvalidEvent for a name that is no such fact and for
+    a value out of kind; in production such a fact is told in the metadata, with a note.
     """
-    said = attributes(facts)
-    taken_back = {wire.ATTRIBUTE_OF[name] for name, value in facts.items() if value is None}
+    notes = Notes(strict=_wrong.strict())
+    said = attributes(facts, notes)
+    notes.leave_on(said)
+    taken_back = {wire.ATTRIBUTE_OF.get(name) for name, value in facts.items() if value is None}
     kept = {key: value for key, value in _bound.get().items() if key not in taken_back}
     token = _bound.set({**kept, **said})
     try:
@@ -54,12 +58,22 @@ def bind(**facts: Unpack[Facts]) -> Iterator[None]:
             _bound.reset(token)
 
 
-def attributes(facts: Mapping[str, Any]) -> dict[str, Any]:
+def attributes(facts: Mapping[str, Any], notes: Notes) -> dict[str, Any]:
     """Entry fields as attributes of the wire convention, without those that are None.
 
-    Raises InvalidEvent for an unknown field and for a value the receiver would quarantine.
+    What is no such field, or of no kind the receiver takes, is noted and told in the metadata.
     """
-    unknown = facts.keys() - wire.ATTRIBUTE_OF.keys()
-    if unknown:
-        raise InvalidEvent(f"no such field: {', '.join(sorted(unknown))}")
-    return {wire.ATTRIBUTE_OF[name]: _value.field(name, value) for name, value in facts.items() if value is not None}
+    said: dict[str, Any] = {}
+    for name, value in facts.items():
+        if value is None:
+            continue
+        try:
+            # Most are plain text, or one of the few texts that are listed.
+            said[wire.ATTRIBUTE_OF[name]] = value if _value.is_plain(name, value) else _value.field(name, value)
+        except KeyError:
+            notes.wrong(InvalidEvent(f"no such field: {name}"))
+            said[f"{wire.METADATA}{name}"] = _value.salvage(value)
+        except InvalidEvent as error:
+            notes.wrong(error)
+            said[f"{wire.METADATA}{name}"] = _value.salvage(value)
+    return said

@@ -1,83 +1,250 @@
-"""From ``record()`` to the receiver: a bounded queue, one thread, carriers out of what waits."""
+"""From ``record()`` to the receiver: numbered, spilled, queued, sent by one thread until it has been answered."""
 
 import logging
-import random
 import threading
 import time
-from collections import deque
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
+from uuid import UUID
 
-from opentelemetry.context import _SUPPRESS_INSTRUMENTATION_KEY, attach, set_value
 from opentelemetry.sdk.trace import ReadableSpan
 
-from otel_audit._carrier import Event, request
-from otel_audit._config import Config
-from otel_audit._exporter import Again, Exporter, open_exporter
+from otel_audit import _segment, _value, wire
+from otel_audit._config import Config, Guarantee
+from otel_audit._enforced import Ask, Desk
+from otel_audit._event import Event, Numbered
+from otel_audit._exporter import Answer
 from otel_audit._fork import in_every_child
+from otel_audit._pending import PendingEvent
+from otel_audit._queue import Item, Queue
+from otel_audit._segment import Header, Segment
+from otel_audit._sender import Batch, Sender
+from otel_audit._spill import LeftBehind, Place, Spill
+from otel_audit._stream import Stream, report_of
 
 _log = logging.getLogger("otel_audit")
 
-#: How often the thread looks whether a span that an event waits for has ended.
-_LOOK_EVERY_S = 0.05
-_RETRY_FIRST_S, _RETRY_MAX_S = 0.2, 5.0
+NOT_RECORDED = "it could not be recorded"
+#: How long events gather before they leave, and how often the thread looks whether their spans have ended.
+_GATHER_S = 0.05
+#: How often it looks after its own files, after files left behind, and how often it reports.
+_LOOK_EVERY_S, _SCAN_EVERY_S, _REPORT_EVERY_S = 1.0, 10.0, 30.0
 
 
-class _Held:
-    """The events of one span that has not ended, and when the first of them is due."""
+@dataclass(frozen=True, slots=True)
+class Statistics:
+    """What became of this process's events.
 
-    __slots__ = ("due", "events", "span")
+    *recorded* were taken by ``record()``; of those *delivered* have been answered by the receiver, *waiting* have
+    not yet, and *lost* (by reason) never will be. *unspilled* could not be kept on disk and waited in memory alone;
+    *unconfirmed* were answered without a receipt, by a Collector in between; *abandoned* are those ``enforced`` gave
+    up waiting for; *wrong* calls were recorded with a note.
+    """
 
-    def __init__(self, span: ReadableSpan, due: float) -> None:
-        self.span = span
-        self.due = due
-        self.events: list[Event] = []
+    recorded: int
+    delivered: int
+    waiting: int
+    unspilled: int
+    unconfirmed: int
+    abandoned: int
+    wrong: int
+    lost: Mapping[str, int]
 
 
 class Delivery:
-    """Takes events from any thread and sends them on; at most ``queue_max_events`` wait.
+    """Takes events from any thread.
 
-    An event leaves when its span has ended or when it is due, whichever comes first. What the receiver does not
-    take now is sent again until it does; what it refuses for good, and what finds the queue full, is counted in
-    ``lost`` and said once in the log.
+    ``best_effort`` events wait in memory; ``journaled`` ones are on disk before they wait there too, and where
+    memory has no room on disk alone. An event leaves when its span has ended or when it is due, whichever comes
+    first. What the receiver does not take now is sent again until it does. What is lost is counted, by reason, and
+    said once in the log; its number is given out all the same, so that the receiver sees the gap.
     """
 
-    def __init__(self, config: Config, resource: Mapping[str, Any], version: str) -> None:
+    def __init__(
+        self,
+        config: Config,
+        resource: Mapping[str, Any],
+        version: str,
+        now_ns: Callable[[], int] = time.time_ns,
+    ) -> None:
         self._config = config
-        self._resource = resource
+        self._resource = {key: _value.salvage(value) for key, value in resource.items()}
         self._version = version
-        self.lost = 0
+        self._now_ns = now_ns
+        self._spill: Spill | None = None
+        self._sender: Sender | None = None
         self._begin()
-        in_every_child(self._begin)
+        self._start_if_others_may_need_us()
+        in_every_child(self._begin_in_child)
 
     def _begin(self) -> None:
-        """Start afresh: in a forked child what waited still belongs to the parent, which sends it."""
-        self._ready: deque[Event] = deque()
-        self._held: dict[int, _Held] = {}
-        self._waiting = 0  # ready, held and being sent
-        self._lock = threading.Lock()
+        # Re-entrant: a signal handler or a finaliser may record while its own thread is in here.
+        self._lock = threading.RLock()
         self._moved = threading.Condition(self._lock)
-        self._thread: threading.Thread | None = None
-        self._hurry_until = 0.0
-        self._closed = False
+        self.stream = Stream()
+        self._queue = Queue(self._config.queue_max_events, self._config.queue_max_bytes)
+        self._spill = self._new_spill()
+        self._desk = Desk(self._config, self._version, self._resource, self.stream.source_id, self._settled)
+        self._backlog: Iterator[Batch] | None = None
+        self._sender = None
+        self._hurry_until = self._gather_until = 0.0
+        self._ended = self._closed = False
+        self._delivered = self._unspilled = self._unconfirmed = self._wrong = 0
+        self._look_at = self._scan_at = 0.0
+        self._report_at = time.monotonic() + _REPORT_EVERY_S
 
-    def put(self, event: Event) -> bool:
-        """Take *event*; False, counted, when the queue is full."""
+    def _begin_in_child(self) -> None:
+        """A forked child speaks for itself: what waited still belongs to the parent, which sends it."""
+        if self._spill is not None:
+            self._spill.disown()
+        ended = self._ended
+        self._begin()
+        self._ended = ended
+        if not ended:
+            self._start_if_others_may_need_us()
+
+    def _new_spill(self) -> Spill | None:
+        if self._config.spill_dir is None:
+            return None
+        header = Header(self.stream.source_id, self._resource, self._version)
+        return Spill(self._config.spill_dir, self._config.spill_max_bytes, header)
+
+    def _start_if_others_may_need_us(self) -> None:
+        """A process that journals sends on what dead ones left, though it never records anything itself."""
+        if self._config.guarantee != "best_effort" and self._spill is not None and self._spill.open():
+            with self._lock:
+                self._wake()
+
+    # -- taking events
+
+    def put(self, event: Event, span: ReadableSpan | None, guarantee: Guarantee) -> None:
+        """Take *event*, ``best_effort`` or ``journaled``."""
         with self._lock:
-            if self._waiting >= self._config.queue_max_events or self._closed:
-                self._lose(1, "delivery has ended" if self._closed else "the queue is full")
-                return False
-            self._waiting += 1
-            if event.span is None:
-                self._ready.append(event)
+            number = self.stream.number()
+            segment = self._spilled(number, event) if guarantee == "journaled" else None
+            self._keep(Item(number, event, span, time.monotonic() + self._config.departure_s, segment))
+            self._wake()
+
+    def ask(self, event: Event, span: ReadableSpan | None) -> Ask:
+        """Send *event* at once; what is returned waits for the receipt."""
+        with self._lock:
+            item = Item(self.stream.number(), event, span)
+        return self._desk.ask(item, time.monotonic() + self._config.enforced_timeout_s)
+
+    def hold(self, event: Event, span: ReadableSpan | None, guarantee: Guarantee) -> PendingEvent:
+        """Take an event whose transaction has not ended; it is on disk as pending unless it is ``best_effort``."""
+        with self._lock:
+            place = None
+            if guarantee != "best_effort":
+                place = None if self._spill is None else self._spill.write_pending(event)
+                if place is None:
+                    self._unspilled += 1
+                else:
+                    place.segment.waiting += 1
+            pending = PendingEvent(self, guarantee, place, event, span)
+            if self._queue.has_room(event) or guarantee == "enforced":
+                self._queue.reserve(event)
+            elif place is not None:
+                pending.event = None
             else:
-                self._held.setdefault(id(event.span), _Held(event.span, event.due)).events.append(event)
-            if self._thread is None:
-                self._thread = threading.Thread(target=self._run, name="otel-audit", daemon=True)
-                self._thread.start()
-            elif self._waiting == 1:
-                self._moved.notify_all()
+                self.stream.number()
+                self._lose("the queue is full")
+                pending.done = True
+            return pending
+
+    def said_by(self, pending: PendingEvent) -> bytes:
+        """What a pending event says, from memory or from its file; OSError when that cannot be read."""
+        if pending.event is not None:
+            return pending.event.said
+        with self._lock:
+            return pending.place.segment.pending_at(pending.place.at).said  # type: ignore[union-attr]
+
+    def resolve(self, pending: PendingEvent, said: bytes | None) -> Ask | None:
+        """The end of a pending event's transaction: *said* is said instead of it, None when it happened as told."""
+        with self._lock:
+            if pending.done or pending.stream is not self.stream:  # a forked child leaves it to its parent
+                return None
+            pending.done = True
+            event, place = pending.event, pending.place
+            in_memory = event is not None
+            if event is None:
+                event = place.segment.pending_at(place.at)  # type: ignore[union-attr]
+            number, now = self.stream.number(), self._now_ns()
+            told = event._replace(said=event.said if said is None else said, time_ns=now)
+            due = time.monotonic() + self._config.departure_s
+            item = Item(number, told, pending.span, due, None if place is None else place.segment)
+            if in_memory:
+                self._queue.release(event)
+            kept = place is not None and self._told_on_disk(place, item, said, in_memory)
+            if kept and place is not None and place.segment.cut is not None:
+                item = item._replace(segment=None)  # it is read back with all that follows the cut
+            if pending.guarantee == "enforced" and said is None:
+                return self._desk.ask(item, time.monotonic() + self._config.enforced_timeout_s, kept)
+            if item.segment is not None or not kept:
+                self._queue.put(item)
+            self._wake()
+            return None
+
+    def _told_on_disk(self, place: Place, item: Item, said: bytes | None, in_memory: bool) -> bool:
+        """Write how a pending event ended; what is in no memory is to be read back from there on."""
+        segment, end = place.segment, place.segment.size
+        if self._spill is None or not self._spill.resolve(place, item.number, item.event.time_ns, said):
+            return False
+        if not in_memory and segment.cut is None:
+            segment.cut = end
+        if segment.cut is not None:
+            self._spill.answered(segment)
         return True
+
+    def noted(self) -> None:
+        """A call was wrong, and recorded with a note."""
+        with self._lock:
+            self._wrong += 1
+
+    def failed(self) -> bool:
+        """A call could not be recorded at all; its number is given out, so that the receiver sees the gap."""
+        with self._lock:
+            self.stream.number()
+            self._lose(NOT_RECORDED)
+            return self.stream.lost[NOT_RECORDED] == 1
+
+    def _spilled(self, number: int, event: Event) -> Segment | None:
+        segment = None if self._spill is None else self._spill.write(_segment.EVENT, number, event)
+        if segment is None:
+            self._unspilled += 1
+        return segment
+
+    def _keep(self, item: Item) -> None:
+        """In memory where there is room, else on disk alone, else nowhere."""
+        segment = item.segment
+        if segment is not None and (segment.cut is not None or self._ended):
+            return  # it leaves from the disk, if need be in the next process
+        if self._ended:
+            self._lose("delivery has ended")
+        elif self._queue.has_room(item.event):
+            self._queue.put(item)
+            if segment is not None:
+                segment.waiting += 1
+        elif segment is not None:
+            segment.cut = segment.last_at
+        else:
+            self._lose("the queue is full")
+
+    def _lose(self, reason: str, count: int = 1) -> None:
+        if not self.stream.lost:
+            _log.error("audit events lost", extra={"count": count, "reason": reason})
+        self.stream.lose(reason, count)
+
+    def _wake(self) -> None:
+        if self._sender is None and not self._ended:
+            self._sender = Sender(self._config, self._version, self)
+            self._sender.start()
+        elif self._queue.events <= 1:
+            self._gather_until = time.monotonic() + _GATHER_S
+            self._moved.notify_all()
+
+    # -- what a caller may ask for
 
     def flush(self, timeout_s: float) -> bool:
         """Send what waits without waiting for its spans; True once the receiver has taken all of it."""
@@ -86,94 +253,235 @@ class Delivery:
             self._hurry_until = deadline
             self._moved.notify_all()
             try:
-                return self._moved.wait_for(lambda: not self._waiting, timeout_s)
+                return self._moved.wait_for(lambda: self._ended or not self._waits, timeout_s) and not self._waits
             finally:
                 self._hurry_until = 0.0
 
     def close(self, timeout_s: float) -> bool:
-        """Flush, then take nothing more."""
+        """Flush, report, and take nothing more; what is on disk stays there for the next process."""
+        deadline = time.monotonic() + timeout_s
         flushed = self.flush(timeout_s)
         with self._lock:
-            self._closed = True
-            if self._waiting:
-                self._lose(self._waiting, "the process ended before the receiver took them")
-            self._ready.clear()
-            self._held.clear()
-            self._waiting = 0
+            self._ended = True
             self._moved.notify_all()
-            thread = self._thread
-        if thread is not None and flushed:
-            thread.join(timeout_s)
+            sender, self._sender = self._sender, None
+        self._desk.close()
+        if sender is not None:
+            sender.join(max(deadline - time.monotonic(), 0.1) if flushed else 0.1)
+        with self._lock:
+            self._closed = True
+            rest = self._queue.clear()
+            if gone := sum(item.segment is None for item in rest):
+                self._lose("the process ended before the receiver took them", gone)
+            if self._spill is not None:
+                self._spill.close()
         return flushed
 
-    # -- the thread
-
-    def _run(self) -> None:
-        attach(set_value(_SUPPRESS_INSTRUMENTATION_KEY, True))
-        exporter = open_exporter(self._config)
-        try:
-            while (batch := self._next()) is not None:
-                self._deliver(exporter, batch)
-        finally:
-            exporter.close()
-
-    def _next(self) -> list[Event] | None:
-        """The next events that may leave; None once delivery has ended."""
+    def statistics(self) -> Statistics:
+        """What became of the events so far."""
         with self._lock:
-            while not self._closed:
-                self._release()
-                if self._ready:
-                    size = min(len(self._ready), self._config.batch_max_events)
-                    return [self._ready.popleft() for _ in range(size)]
-                self._moved.wait(_LOOK_EVERY_S if self._held else None)
+            lost = dict(self.stream.lost)
+            return Statistics(
+                recorded=self.stream.last,
+                delivered=self._delivered,
+                waiting=max(0, self.stream.last - self._delivered - self.stream.abandoned - sum(lost.values())),
+                unspilled=self._unspilled,
+                unconfirmed=self._unconfirmed,
+                abandoned=self.stream.abandoned,
+                wrong=self._wrong,
+                lost=lost,
+            )
+
+    @property
+    def _waits(self) -> bool:
+        return self._queue.events > 0 or (self._spill is not None and self._spill.has_overflowed)
+
+    # -- what the sender's thread asks for
+
+    def next_batch(self) -> Batch | None:
+        """The next events of the queue, waiting for them; None when there is something else to do."""
+        with self._lock:
+            while not self._ended:
+                now = time.monotonic()
+                hurry = now < self._hurry_until
+                # In the caller's way as seldom as possible: what came within a moment leaves together.
+                if hurry or now >= self._gather_until or self._queue.ready >= self._config.batch_max_events:
+                    self._queue.ripen(now, hurry)
+                    if self._queue.ready:
+                        return self._own_batch()
+                if self._backlog is not None or (self._spill is not None and self._spill.has_overflowed):
+                    return None
+                chores = min(self._report_at, self._look_at if self._spill is not None else self._report_at)
+                if now >= chores:
+                    return None
+                self._moved.wait(min(_GATHER_S, chores - now) if self._queue.events else chores - now)
         return None
 
-    def _release(self) -> None:
-        """Events whose span has ended, or that are due, may leave."""
-        now = time.monotonic()
-        hurry = now < self._hurry_until
-        for key, held in list(self._held.items()):
-            if hurry or held.span.end_time is not None or now >= held.due:
-                self._ready.extend(held.events)
-                del self._held[key]
+    def _own_batch(self) -> Batch:
+        items = self._queue.take(self._config.batch_max_events, self._config.batch_max_bytes)
+        self._gather_until = time.monotonic() + _GATHER_S
+        return Batch(self.stream.source_id, self._resource, items, queued=True)
 
-    def _deliver(self, exporter: Exporter, batch: list[Event]) -> None:
+    def next_from_disk(self) -> Batch | None:
+        """The next events that are in no memory: our own first, then those that dead processes left."""
+        if self._backlog is None:
+            self._backlog = self._overflowed() or self._left_behind()
+        if self._backlog is None:
+            return None
         try:
-            self._send(exporter, request(self._resource, self._version, batch))
-        except Exception as error:  # refused for good, too large, or not to be encoded
-            if len(batch) > 1:
-                # Whatever one of them is guilty of must not cost its neighbours.
-                for event in batch:
-                    self._deliver(exporter, [event])
-                return
-            with self._lock:
-                self._lose(1, str(error))
+            return next(self._backlog)
+        except StopIteration:
+            pass
+        except OSError as error:
+            _log.warning("audit spill file cannot be read", extra={"reason": str(error)})
+        self._backlog = None
+        return None
+
+    def report(self) -> Batch | None:
+        """What the stream knows of itself, when that is due."""
         with self._lock:
-            self._waiting = max(0, self._waiting - len(batch))  # 0 already when delivery was closed meanwhile
+            if time.monotonic() < self._report_at and not self._ended:
+                return None
+            self._report_at = time.monotonic() + _REPORT_EVERY_S
+            return self._report_batch(self.stream.report()) if self.stream.changed else None
+
+    def reported(self, batch: Batch) -> None:
+        """The receiver has the report."""
+        with self._lock:
+            self.stream.reported(batch.items[0].event.read()[1])
+
+    def look_after_files(self) -> None:
+        """Called between batches and between attempts; does something about once a second."""
+        now = time.monotonic()
+        if self._spill is None or now < self._look_at:
+            return
+        self._look_at = now + _LOOK_EVERY_S
+        with self._lock:
+            self._spill.look()
+
+    def pause(self, seconds: float) -> bool:
+        """Wait before sending again; False once delivery has ended."""
+        with self._lock:
+            if not self._ended:
+                self._moved.wait(seconds)
+            return not self._ended
+
+    @property
+    def ended(self) -> bool:
+        """Whether the thread is to end."""
+        return self._ended
+
+    def took(self, batch: Batch, answer: Answer) -> None:
+        """The receiver has answered for all of *batch*."""
+        with self._lock:
+            if answer.rejected:
+                self._lose(f"rejected: {answer.message}"[:200], answer.rejected)
+            elif answer.message and batch.items[0].number:
+                _log.error("audit events quarantined by the receiver", extra={"reason": answer.message})
+            if answer.receipt is None and not answer.message and batch.queued:
+                if not self._unconfirmed:
+                    _log.warning("audit events are taken without a receipt: whether they are durable is unconfirmed")
+                self._unconfirmed += len(batch.items)
+            self._settle(batch, len(batch.items) - answer.rejected)
+
+    def refused(self, batch: Batch, reason: str) -> None:
+        """The receiver will never take this one event."""
+        with self._lock:
+            self._lose(reason[:200], len(batch.items))
+            self._settle(batch, 0)
+
+    def _settle(self, batch: Batch, delivered: int) -> None:
+        if self._closed:
+            return  # the answer came too late: what was left has been counted or stays on disk
+        if batch.source_id == self.stream.source_id and batch.items[0].number:
+            self._delivered += delivered
+        if batch.queued:
+            self._queue.answered(batch.items)
+            for item in batch.items:
+                if item.segment is not None and self._spill is not None:
+                    self._spill.answered(item.segment)
+        self._moved.notify_all()
+
+    def _settled(self, ask: Ask, receipt: str | None) -> None:
+        """An ``enforced`` event has its receipt, or nobody waits for it any more."""
+        with self._lock:
+            item = ask.item
+            if receipt is not None:
+                self._delivered += 1
+                if item.segment is not None and self._spill is not None:
+                    self._spill.answered(item.segment)
+            elif ask.kept:
+                # Its transaction stands: the caller knows of the delay, and the event is sent on all the same.
+                if item.segment is not None:
+                    self._queue.put(item)
+                self._wake()
+            else:
+                self.stream.abandon(item.number)
+
+    # -- batches from disk; a batch has been answered when the next one is asked for
+
+    def _overflowed(self) -> Iterator[Batch] | None:
+        with self._lock:
+            segment = None if self._spill is None else self._spill.overflowed()
+        return None if segment is None else self._read_back(segment)
+
+    def _read_back(self, segment: Segment) -> Iterator[Batch]:
+        for items in self._in_batches(segment.overflowed()):
+            yield Batch(self.stream.source_id, self._resource, items)
+        with self._lock:
+            if self._spill is not None:
+                self._spill.read_back(segment)
             self._moved.notify_all()
 
-    def _send(self, exporter: Exporter, body: bytes) -> None:
-        """Send *body* until it is taken or delivery ends; Rejected when it never will be."""
-        delays = _delays()
-        while not self._closed:
+    def _left_behind(self) -> Iterator[Batch] | None:
+        if self._spill is None or time.monotonic() < self._scan_at:
+            return None
+        self._scan_at = time.monotonic() + _SCAN_EVERY_S
+        return self._sent_on(self._spill.left_behind())
+
+    def _sent_on(self, files: Iterator[LeftBehind]) -> Iterator[Batch]:
+        for left in files:
+            header, events, last = left.contents.header, left.contents.events, left.contents.last
+            if header is None:
+                left.finish()
+                continue
+            answered = False
             try:
-                return exporter.send(body)
-            except Again as reason:
-                _log.debug("audit events not taken, sending again", extra={"reason": str(reason)})
-                with self._lock:
-                    if not self._closed:
-                        self._moved.wait(next(delays))
-        return None
+                unknown = tuple(Numbered(0, _of_unknown_outcome(event)) for event in left.contents.unresolved)
+                for items in self._in_batches(events + unknown):
+                    yield Batch(header.source_id, header.resource, items)
+                if last:
+                    yield self._report_batch(report_of(header.source_id, last), header)
+                answered = True
+            finally:
+                if answered:
+                    left.finish()
+                else:
+                    left.put_back()
+            _log.info(
+                "audit events of a process that ended were sent on",
+                extra={"events": len(events) + len(unknown), "source": header.source_id},
+            )
 
-    def _lose(self, count: int, reason: str) -> None:
-        if not self.lost:
-            _log.error("audit events lost", extra={"count": count, "reason": reason})
-        self.lost += count
+    def _in_batches(self, events: Sequence[Numbered]) -> Iterator[list[Item]]:
+        batch: list[Item] = []
+        size = 0
+        for number, event in events:
+            size += len(event.said)
+            if batch and (len(batch) >= self._config.batch_max_events or size > self._config.batch_max_bytes):
+                yield batch
+                batch, size = [], len(event.said)
+            batch.append(Item(number, event))
+        if batch:
+            yield batch
+
+    def _report_batch(self, report: dict[str, Any], header: Header | None = None) -> Batch:
+        said = _value.encode(wire.STREAM_REPORT, report)
+        event = Event(said, self._now_ns(), UUID(report[wire.RECORD_ID]).int, 0)
+        source_id, resource = report[wire.SOURCE_ID], self._resource if header is None else header.resource
+        return Batch(source_id, resource, [Item(0, event)])
 
 
-def _delays() -> Any:
-    """Waiting times before sending again, in seconds: doubling, with jitter, bounded."""
-    delay = _RETRY_FIRST_S
-    while True:
-        yield delay * random.uniform(0.5, 1.0)  # noqa: S311 - spreads senders, guards nothing
-        delay = min(delay * 2, _RETRY_MAX_S)
+def _of_unknown_outcome(event: Event) -> Event:
+    name, attributes = event.read()
+    return event._replace(said=_value.encode(name, {**attributes, wire.OUTCOME: "unknown"}))

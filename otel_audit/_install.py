@@ -1,5 +1,8 @@
 """Finding the application's tracer provider, or making one where none is."""
 
+import os
+import sys
+from collections.abc import Callable
 from importlib.metadata import version
 from typing import Any
 
@@ -29,6 +32,33 @@ def provider_for(config: Config, given: TracerProvider | None, attributes: dict[
 def resource_of(provider: TracerProvider, attributes: dict[str, str]) -> dict[str, Any]:
     """The resource carriers name: the application's, with what ``configure`` was told on top."""
     return {**provider.resource.attributes, **attributes}
+
+
+def watch_transactions() -> None:
+    """Listen to the database libraries that the application has imported."""
+    if "django" in sys.modules:  # its database layer may come later: settings may be what configures us
+        from otel_audit.integrations import django
+
+        django.install()
+
+
+def at_exit_of_a_worker(shutdown: Callable[[], Any]) -> None:
+    """A process that :mod:`multiprocessing` forked ends without ``atexit``; it has a registry of its own."""
+
+    def in_child() -> None:
+        util = sys.modules.get("multiprocessing.util")
+        if util is not None:
+            # Not at once: the first thing such a child does is to clear the registry.
+            util.register_after_fork(shutdown, in_worker)
+
+    def in_worker(_: object = None) -> None:
+        sys.modules["multiprocessing.util"].Finalize(None, shutdown, exitpriority=1)
+
+    process = sys.modules.get("multiprocessing.process")
+    if process is not None and process.parent_process() is not None and "multiprocessing.util" in sys.modules:
+        in_worker()
+    if hasattr(os, "register_at_fork"):
+        os.register_at_fork(after_in_child=in_child)
 
 
 def _span_exporter(config: Config) -> SpanExporter:

@@ -1,32 +1,37 @@
 """``record()``: one event, its wire attributes, its place in the trace."""
 
-import threading
+import logging
 import time
-import weakref
 from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple, Unpack
+from typing import Any, NamedTuple, Protocol, cast
 
 import uuid_utils
 from opentelemetry import trace
 from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.sdk.trace.id_generator import RandomIdGenerator
 
-from otel_audit import _value, wire
-from otel_audit._carrier import Event
+from otel_audit import _transaction, _value, redact, wire
+from otel_audit._config import GUARANTEES, Guarantee
 from otel_audit._context import Facts, attributes, bound
-from otel_audit._fork import in_every_child
-from otel_audit.errors import InvalidEvent
+from otel_audit._copy import leave_copy
+from otel_audit._enforced import Ask
+from otel_audit._event import Event
+from otel_audit._wrong import Notes
+from otel_audit.errors import AuditError, InvalidEvent
 
-#: Visible copies on one span; more would evict the application's own events (128 a span by default).
-COPIES_MAX = 32
+_log = logging.getLogger("otel_audit")
 
 Resource = tuple[str, str | int]
+
+#: What an event is called whose call gave it no name.
+UNNAMED = "unnamed.event.unknown"
 
 
 class Recorded(NamedTuple):
     """What ``record()`` did: the event's id, the trace (32 hex digits) it stands in, and the receiver's receipt.
 
-    Only a guarantee that waits for the receiver's answer has a receipt; ``best_effort`` returns before.
+    Only ``enforced`` has a receipt (``<log> <first>-<last>``); the other guarantees return before the answer, and
+    inside a database transaction it comes with the commit.
     """
 
     event_id: str
@@ -45,91 +50,173 @@ class Extra(Facts, total=False):
     response_body: Any
 
 
+class Outlet(Protocol):
+    """Where events go; see :class:`otel_audit._delivery.Delivery`."""
+
+    def put(self, event: Event, span: ReadableSpan | None, guarantee: Guarantee) -> None:
+        """Take it."""
+
+    def ask(self, event: Event, span: ReadableSpan | None) -> Ask:
+        """Send it at once; what is returned waits for the receipt."""
+
+    def hold(self, event: Event, span: ReadableSpan | None, guarantee: Guarantee) -> _transaction.Pending:
+        """Keep it until its transaction has ended."""
+
+    def noted(self) -> None:
+        """A call was wrong, and recorded with a note."""
+
+    def failed(self) -> bool:
+        """A call could not be recorded at all; whether it is the first."""
+
+
 class Recorder:
-    """Turns calls into events. *now_ns* and *new_id* are handed in so that a test can choose them."""
+    """Turns calls into events. *now_ns* and *new_id* are handed in so that a test can choose them.
+
+    With *strict* a wrong call raises InvalidEvent; else what can be recorded of it is, with a note.
+    """
 
     def __init__(
         self,
-        deliver: Callable[[Event], bool],
-        departure_s: float = 2.0,
+        outlet: Outlet,
+        guarantee: Guarantee = "journaled",
+        strict: bool = False,
         now_ns: Callable[[], int] = time.time_ns,
         new_id: Callable[[], str] = lambda: str(uuid_utils.uuid7()),
     ) -> None:
-        self._deliver = deliver
-        self._departure_s = departure_s
+        self._outlet = outlet
+        self._guarantee = guarantee
+        self._strict = strict
         self._now_ns = now_ns
         self._new_id = new_id
         self._ids = RandomIdGenerator()
-        self._copies: weakref.WeakKeyDictionary[Any, int] = weakref.WeakKeyDictionary()
-        self._begin_stream()
-        in_every_child(self._begin_stream)
 
-    def _begin_stream(self) -> None:
-        """A stream belongs to one process: a forked child begins its own."""
-        self._source_id = str(uuid_utils.uuid7())
-        self._sequence = 0
-        self._order = threading.Lock()
-
-    def record(
+    def begin(
         self,
         action: str,
-        resource: Resource | None = None,
-        *,
-        before: Any = None,
-        after: Any = None,
-        outcome: str | None = None,
-        reason: str | None = None,
-        metadata: Mapping[str, Any] | None = None,
-        **extra: Unpack[Extra],
-    ) -> Recorded:
-        """See :func:`otel_audit.record`."""
-        if not isinstance(action, str) or not action.strip():
-            raise InvalidEvent("an action needs a name")
-        said = {**bound(), **attributes({"outcome": outcome, "reason": reason, **extra})}
-        _say_resource(said, resource)
-        if before is not None:
-            said[wire.BEFORE] = wire.state_text(before)
-        if after is not None:
-            said[wire.AFTER] = wire.state_text(after)
-        for key, value in (metadata or {}).items():
-            said[_value.text(f"{wire.METADATA}{key}")] = _value.attribute(value)
-        event_id = said[wire.RECORD_ID] = self._new_id()
-        said[wire.SCHEMA] = wire.SCHEMA_VERSION
-        return Recorded(event_id, self._send(_value.text(action), said))
+        resource: Resource | None,
+        before: Any,
+        after: Any,
+        outcome: str | None,
+        reason: str | None,
+        metadata: Mapping[str, Any] | None,
+        guarantee: Guarantee | None,
+        extra: Mapping[str, Any],
+    ) -> tuple[Recorded, Ask | None]:
+        """Record; what is returned beside is to be waited for. Arguments as :func:`otel_audit.record` takes them."""
+        promised = guarantee or self._guarantee
+        notes = Notes(self._strict or promised == "enforced")
+        try:
+            if promised not in GUARANTEES:
+                notes.wrong(InvalidEvent(f"guarantee must be one of {', '.join(GUARANTEES)}, not {promised!r}"))
+                promised = self._guarantee
+            told = _told(resource, before, after, outcome, reason, metadata, extra, notes)
+            event_id = told[wire.RECORD_ID] = self._new_id()
+            told[wire.SCHEMA] = wire.SCHEMA_VERSION
+            encoded = _encoded(_name(action, notes), told, notes)
+            if notes.any:
+                self._outlet.noted()
+            return self._place(event_id, encoded, promised)
+        except AuditError:
+            raise
+        except Exception:
+            # Our own mistake: the business goes on, unless it asked not to.
+            if self._strict or promised == "enforced":
+                raise
+            if self._outlet.failed():
+                _log.exception("audit event could not be recorded")
+            return Recorded("", ""), None
 
-    def _send(self, action: str, said: dict[str, Any]) -> str:
-        """Hand the event over, number it, and leave its visible copy; returns the trace id."""
+    def _place(self, event_id: str, encoded: bytes, guarantee: Guarantee) -> tuple[Recorded, Ask | None]:
+        """The event in its trace and, unless a transaction holds it, on its way."""
         span = trace.get_current_span()
         context = span.get_span_context()
-        trace_id = context.trace_id if context.is_valid else self._ids.generate_trace_id()
+        if context.is_valid:
+            event = Event(encoded, self._now_ns(), context.trace_id, context.span_id)
+        else:
+            event = Event(encoded, self._now_ns(), self._ids.generate_trace_id(), 0)
         shown = span if isinstance(span, ReadableSpan) and span.is_recording() else None
-        now = self._now_ns()
-        due = time.monotonic() + self._departure_s
+        recorded = Recorded(event_id, f"{event.trace_id:032x}")
+        transaction = _transaction.current()
+        if transaction is not None:
+            # Its copy is left once it is sure to be true.
+            transaction.add(self._outlet.hold(event, shown, guarantee))
+            return recorded, None
         if shown is not None:
-            self._copy(span, action, said, now)
-        with self._order:
-            # Numbered only once taken: a number that was given out and never sent would look like a loss.
-            said[wire.SOURCE_ID] = self._source_id
-            said[wire.SEQUENCE] = self._sequence + 1
-            if self._deliver(
-                Event(action, now, said, trace_id, context.span_id if context.is_valid else 0, shown, due)
-            ):
-                self._sequence += 1
-        return f"{trace_id:032x}"
-
-    def _copy(self, span: Any, action: str, said: Mapping[str, Any], now: int) -> None:
-        """The copy people see on the span in their trace UI; the receiver passes it over."""
-        copies = self._copies.get(span, 0)
-        if copies < COPIES_MAX:
-            self._copies[span] = copies + 1
-            span.add_event(action, {**said, wire.COPY: True}, timestamp=now)
+            leave_copy(shown, event)
+        if guarantee == "enforced":
+            return recorded, self._outlet.ask(event, shown)
+        self._outlet.put(event, shown, guarantee)
+        return recorded, None
 
 
-def _say_resource(said: dict[str, Any], resource: Resource | None) -> None:
-    if resource is None:
-        return
+def _name(action: Any, notes: Notes) -> str:
+    if type(action) is str and action and not action.isspace():
+        return action
     try:
-        kind, identity = resource
-    except (TypeError, ValueError):
-        raise InvalidEvent(f"resource must be (type, id), not {resource!r}") from None
-    said[wire.TARGET_TYPE], said[wire.TARGET_ID] = _value.text(kind), _value.text(identity)
+        name = _value.text(action) if action is not None else ""
+    except InvalidEvent:
+        name = ""
+    if not name.strip():
+        notes.wrong(InvalidEvent(f"an action needs a name, not {_value.salvage(action)!r}"))
+        return UNNAMED
+    return name
+
+
+def _told(
+    resource: Any,
+    before: Any,
+    after: Any,
+    outcome: str | None,
+    reason: str | None,
+    metadata: Any,
+    extra: Mapping[str, Any],
+    notes: Notes,
+) -> dict[str, Any]:
+    """Everything that is said of the event, as attributes."""
+    told = {**bound(), **attributes(extra, notes)} if extra else dict(bound())
+    if outcome is not None or reason is not None:
+        told.update(attributes({"outcome": outcome, "reason": reason}, notes))
+    if resource is not None:
+        try:
+            kind, identity = resource
+            told[wire.TARGET_TYPE], told[wire.TARGET_ID] = _value.text(kind), _value.text(identity)
+        except (TypeError, ValueError, InvalidEvent):
+            notes.wrong(InvalidEvent(f"resource must be (type, id), not {_value.salvage(resource)!r}"))
+            told[f"{wire.METADATA}resource"] = _value.salvage(resource)
+    if before is not None:
+        told[wire.BEFORE] = _state(wire.BEFORE, before, notes)
+    if after is not None:
+        told[wire.AFTER] = _state(wire.AFTER, after, notes)
+    if metadata:
+        try:
+            for key, value in metadata.items():
+                told[f"{wire.METADATA}{key}"] = value
+        except Exception:
+            notes.wrong(InvalidEvent(f"metadata must be a mapping, not {type(metadata).__name__}"))
+            told[f"{wire.METADATA}metadata"] = _value.salvage(metadata)
+    return told
+
+
+def _state(key: str, state: Any, notes: Notes) -> str:
+    try:
+        return _value.state(state)
+    except InvalidEvent as error:
+        notes.wrong(InvalidEvent(f"{key}: {error}"))
+        return _value.state(_value.salvage(state))
+
+
+def _encoded(name: str, told: dict[str, Any], notes: Notes) -> bytes:
+    """The event's bytes, without what must not leave the service."""
+    notes.leave_on(told)
+    try:
+        encoded = _value.encode(name, told)
+    except InvalidEvent as error:
+        notes.wrong(error)
+        notes.leave_on(told)
+        name, told = cast("str", _value.salvage(name)), cast("dict[str, Any]", _value.salvage(told))
+        encoded = _value.encode(name, told)
+    if redact.needed(told, encoded):
+        _, spelled = _value.decode(encoded)  # models and the like as the plain values they travel as
+        redacted, _ = redact.redact(spelled)
+        encoded = _value.encode(name, redacted)
+    return encoded

@@ -11,3 +11,16 @@ class NotConfigured(AuditError):
 
 class InvalidEvent(AuditError, ValueError):
     """The event itself is wrong: sending it again as it is cannot help."""
+
+
+class AuditNotStored(AuditError):
+    """The receiver did not confirm in time that the event is stored: fail the business operation, or do it again.
+
+    The event may still arrive; its number is reported as abandoned. ``event_id`` names it. Raised by ``enforced``
+    alone.
+    """
+
+    def __init__(self, reason: str, event_id: str) -> None:
+        super().__init__(f"audit event {event_id} is not known to be stored: {reason}")
+        self.reason = reason
+        self.event_id = event_id

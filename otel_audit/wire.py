@@ -10,7 +10,6 @@ from typing import Any, get_args
 from uuid import UUID
 
 import orjson
-from pydantic import BaseModel
 
 from otel_audit.catalog import SEVERITIES, Outcome, meaning_of
 from otel_audit.entry import ActorType
@@ -41,11 +40,20 @@ RESPONSE_BODY = "audit.response.body"
 METADATA = "audit.metadata."
 SOURCE_ID = "audit.source.id"
 SEQUENCE = "audit.sequence.number"
+#: What was wrong with the call that recorded the event, where it was recorded all the same.
+NOTES = "audit.metadata.otel_audit.notes"
+#: The new state that a rolled back transaction never brought about.
+ATTEMPTED = "audit.metadata.attempted_state"
 SIGNATURE = "audit.integrity.value"
 SIGNATURE_KEY = "audit.integrity.key_id"
 
 #: The one action under ``audit.`` a sender may send: what a stream knows of itself.
 STREAM_REPORT = "audit.stream.report"
+#: In a report: the highest number given out, how many were lost for which reason, and the numbers whose
+#: sender stopped waiting for an answer (they may still arrive).
+SOURCE_LAST = "audit.source.last"
+SOURCE_LOST = "audit.source.lost"
+SOURCE_ABANDONED = "audit.source.abandoned"
 
 #: On a carrier span: what the application's span showed when the carrier left.
 SPAN_NAME = "audit.span.name"
@@ -282,23 +290,3 @@ ATTRIBUTE_OF: Mapping[str, str] = {
     "error_type": ERROR_TYPE,
     "error_message": ERROR_MESSAGE,
 }
-
-#: Attributes that travel as one JSON text.
-JSON_TEXT = frozenset({BEFORE, AFTER, REQUEST_BODY, RESPONSE_BODY})
-
-
-def _spelled(value: Any) -> Any:
-    """What JSON does not know: a model by its fields, a set as a list, a map as a map, the rest as its ``str``."""
-    if isinstance(value, BaseModel):
-        return value.model_dump()
-    if isinstance(value, set | frozenset):
-        return list(value)
-    return dict(value) if isinstance(value, Mapping) else str(value)
-
-
-def state_text(value: Any) -> str:
-    """A state as the one JSON text it travels as. Never fails: what cannot be JSON travels as its ``repr``."""
-    try:
-        return orjson.dumps(value, default=_spelled, option=orjson.OPT_NON_STR_KEYS).decode()
-    except TypeError:  # circular, too deep, or text that is no Unicode
-        return orjson.dumps(repr(value).encode(errors="replace").decode()).decode()

@@ -1,23 +1,27 @@
 """From ``record()`` to the far end: on carriers, whatever the application's own pipeline does."""
 
 import os
+import socket
 import subprocess
 import sys
 import time
 from typing import Any
 
-import grpc
 import pytest
-from grpc._cython.cygrpc import _Metadatum
+from google.protobuf.duration_pb2 import Duration
+from google.rpc.error_details_pb2 import RetryInfo
+from grpclib.const import Status
+from grpclib.exceptions import GRPCError
 from opentelemetry.sdk.trace import SpanLimits, TracerProvider
 from opentelemetry.sdk.trace.sampling import ALWAYS_OFF, ParentBased
 
 import otel_audit
 from otel_audit import wire
-from otel_audit._carrier import Event
 from otel_audit._config import Config
 from otel_audit._delivery import Delivery
-from otel_audit._exporter import _may_help
+from otel_audit._exporter import Again
+from otel_audit._grpc import GrpcExporter, failure
+from tests.sdk.events import event
 from tests.sdk.far_end import FarEnd, attributes, over_grpc, over_http
 
 
@@ -125,18 +129,17 @@ def test_what_is_not_taken_is_sent_again(far_end: FarEnd, provider: TracerProvid
 
 
 @pytest.mark.parametrize(("over", "protocol"), [(over_grpc, "grpc"), (over_http, "http/protobuf")])
-def test_a_batch_that_is_too_large_goes_in_parts(over: Any, protocol: str, provider: TracerProvider):
+def test_a_batch_that_is_too_large_goes_in_parts(over: Any, protocol: str):
     """Only the event that is too large by itself is lost, and counted; its neighbours arrive."""
     with over() as far_end:
         far_end.bytes_max = 3000
-        config = Config(endpoint=far_end.endpoint, protocol=protocol)
-        delivery = Delivery(config, {}, "0")
-        sizes = (1500, 1500, 5000, 1500)
-        for number, size in enumerate(sizes):
-            assert delivery.put(Event(f"event {number}", 1, {"audit.reason": "x" * size}, 1, 0, None, 0.0))
+        delivery = Delivery(Config(endpoint=far_end.endpoint, protocol=protocol), {}, "0")
+        for number, size in enumerate((1500, 1500, 5000, 1500)):
+            delivery.put(event(f"event {number}", reason="x" * size), None, "best_effort")
         assert delivery.close(timeout_s=20)
     assert sorted(carrier.name for carrier in far_end.carriers) == ["event 0", "event 1", "event 3"]
-    assert delivery.lost == 1
+    assert sum(delivery.statistics().lost.values()) == 1
+    assert delivery.statistics().delivered == 3
 
 
 def test_http_carries_the_same(provider: TracerProvider):
@@ -152,34 +155,54 @@ def test_http_carries_the_same(provider: TracerProvider):
 
 
 def test_odd_values_cost_no_event(far_end: FarEnd, provider: TracerProvider):
-    """What OTLP or JSON cannot say travels as text; a value nobody can read costs its own event, and is counted."""
+    """What OTLP or JSON cannot say travels as text, with a note; so does a value nobody can read."""
     _configure(far_end, provider)
 
     class Unreadable:
         def __str__(self) -> str:
             raise RuntimeError("no")
 
-    circular: dict[str, object] = {}
+    circular: dict[str, object] = {"n": 1}
     circular["self"] = circular
     otel_audit.record("odd.\ud800.success", before=circular, after="\ud800", metadata={"\ud800": "\ud800", "n": 2**70})
     otel_audit.record("odd.value.failed", metadata={"x": Unreadable()})
     otel_audit.record("plain.value.success", metadata={"none": None, "set": {1}, "bytes": b"x", "map": {"a": [1.5]}})
     assert otel_audit.flush()
-    assert [carrier.name for carrier in far_end.carriers] == ["odd.?.success", "plain.value.success"]
-    said = attributes(far_end.carriers[0].events[0].attributes)
-    assert said[wire.BEFORE] == "\"{'self': {...}}\""
-    assert (said["audit.metadata.?"], said["audit.metadata.n"]) == ("?", str(2**70))
+    assert [carrier.name for carrier in far_end.carriers] == [
+        "odd.?.success",
+        "odd.value.failed",
+        "plain.value.success",
+    ]
+    odd, unreadable, plain = (attributes(carrier.events[0].attributes) for carrier in far_end.carriers)
+    assert (odd[wire.BEFORE], odd[wire.AFTER]) == ('{"n":1,"self":"[circular]"}', '"?"')
+    assert (odd["audit.metadata.?"], odd["audit.metadata.n"]) == ("?", str(2**70))
+    assert unreadable["audit.metadata.x"] == "<Unreadable>"
+    assert wire.NOTES in odd
+    assert wire.NOTES in unreadable
+    assert wire.NOTES not in plain
+    assert otel_audit.statistics().wrong == 2
 
 
 def test_a_full_queue_counts_what_it_cannot_take():
     """Memory is bounded: with nobody at the far end the surplus is refused and counted, never the caller blocked."""
     config = Config(endpoint="http://127.0.0.1:1", protocol="grpc", queue_max_events=10)
     delivery = Delivery(config, {}, "0")
-    event = Event("a.b.success", 1, {}, 1, 0, None, 0.0)
-    assert [delivery.put(event) for _ in range(15)].count(True) == 10
-    assert delivery.lost == 5
+    for _ in range(15):
+        delivery.put(event("a.b.success"), None, "best_effort")
+    assert delivery.statistics().lost == {"the queue is full": 5}
+    assert delivery.statistics().waiting == 10
     assert delivery.close(timeout_s=0.1) is False
-    assert delivery.lost == 15
+    assert sum(delivery.statistics().lost.values()) == delivery.statistics().recorded == 15
+
+
+def test_memory_is_bounded_in_bytes_too():
+    """A few very large events fill it as well as many small ones."""
+    config = Config(endpoint="http://127.0.0.1:1", protocol="grpc", queue_max_bytes=10_000)
+    delivery = Delivery(config, {}, "0")
+    for _ in range(3):
+        delivery.put(event("a.b.success", reason="x" * 4000), None, "best_effort")
+    assert delivery.statistics().lost == {"the queue is full": 1}
+    delivery.close(timeout_s=0.1)
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="the platform cannot fork")
@@ -222,17 +245,44 @@ with trace.get_tracer("t").start_as_current_span("work"):
     assert [span.name for span in far_end.spans(of_ours=False)] == ["work"]
 
 
-@pytest.mark.parametrize(
-    ("trailers", "again"), [((("google.rpc.retryinfo-bin", b""),), True), ((), False), (None, False)]
-)
-def test_exhausted_is_sent_again_only_when_the_server_says_when(trailers: Any, again: bool):
+@pytest.mark.parametrize(("trailers", "again"), [({"google.rpc.retryinfo-bin": b""}, True), ({}, False)])
+def test_exhausted_is_sent_again_only_when_the_server_says_when(trailers: dict[str, bytes], again: bool):
     """Without a time to come back it means too large, and sending it again would never end (OTLP, "Failures")."""
+    assert isinstance(failure(GRPCError(Status.RESOURCE_EXHAUSTED), trailers), Again) is again
 
-    class Exhausted(grpc.RpcError):
-        def code(self) -> grpc.StatusCode:
-            return grpc.StatusCode.RESOURCE_EXHAUSTED
 
-        def trailing_metadata(self) -> Any:
-            return None if trailers is None else [_Metadatum(*pair) for pair in trailers]
+def test_the_server_may_say_when_to_come_again():
+    """Its delay is kept to, up to a minute."""
+    for seconds, kept in ((7, 7.0), (3600, 60.0)):
+        info = RetryInfo(retry_delay=Duration(seconds=seconds)).SerializeToString()
+        failed = failure(GRPCError(Status.UNAVAILABLE), {"google.rpc.retryinfo-bin": info})
+        assert isinstance(failed, Again)
+        assert failed.after_s == kept
 
-    assert _may_help(Exhausted()) is again
+
+@pytest.mark.parametrize("status", [Status.UNAUTHENTICATED, Status.UNIMPLEMENTED, Status.UNKNOWN])
+def test_trouble_that_a_person_can_mend_throws_nothing_away(status: Status):
+    """A wrong token or a wrong address is no reason to drop an audit event."""
+    assert isinstance(failure(GRPCError(status), {}), Again)
+
+
+def test_an_idle_connection_that_was_closed_costs_nothing():
+    """A server that went and came back is reached again without waiting."""
+    with over_grpc() as first:
+        exporter = GrpcExporter(Config(endpoint=first.endpoint, protocol="grpc"))
+        assert exporter.send(b"", 5).receipt is not None
+        port = int(first.endpoint.rpartition(":")[2])
+    with over_grpc(port):
+        assert exporter.send(b"", 5).receipt is not None
+    with pytest.raises(Again):
+        exporter.send(b"", 5)
+    exporter.close()
+
+
+def test_a_server_that_never_answers_is_given_up_in_time():
+    """The timeout bounds the whole call."""
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        exporter = GrpcExporter(Config(endpoint=f"http://127.0.0.1:{silent.getsockname()[1]}", protocol="grpc"))
+        with pytest.raises(Again, match="in time"):
+            exporter.send(b"x" * 1_000_000, 0.3)
+        exporter.close()

@@ -9,7 +9,7 @@ from pydantic import BaseModel
 
 import otel_audit
 from otel_audit import wire
-from otel_audit._carrier import Event
+from otel_audit._event import Event
 from otel_audit._recorder import Recorder
 from otel_audit.testing import capture
 
@@ -22,21 +22,33 @@ class Item(BaseModel):
     stock: int
 
 
-def _event(**said: Any) -> Event:
-    """The event a call of ``record`` makes."""
-    events: list[Event] = []
+class _Kept:
+    """An outlet that keeps the events."""
 
-    def keep(event: Event) -> bool:
-        events.append(event)
-        return True
+    def __init__(self) -> None:
+        self.events: list[Event] = []
 
-    Recorder(keep).record("inventory.update.success", **said)
-    return events[0]
+    def put(self, event: Event, *_: Any) -> None:
+        self.events.append(event)
+
+    def noted(self) -> None:
+        """Nothing to count."""
+
+
+def _record(kept: _Kept, strict: bool = False, **said: Any) -> None:
+    with otel_audit.recording_with(Recorder(kept, strict=strict)):  # type: ignore[arg-type]
+        otel_audit.record(**{"action": "inventory.update.success", **said})
+
+
+def _event(strict: bool = True, **said: Any) -> tuple[str, dict[str, Any]]:
+    """Name and attributes of the event a call of ``record`` makes."""
+    kept = _Kept()
+    _record(kept, strict, **said)
+    return kept.events[0].read()
 
 
 def _read(**said: Any) -> dict[str, Any]:
-    event = _event(**said)
-    return wire.read_event(event.name, event.attributes)
+    return wire.read_event(*_event(**said))
 
 
 def test_ids_may_be_numbers_and_enumerations():
@@ -64,7 +76,11 @@ def test_what_the_receiver_would_quarantine_is_refused_at_the_call(wrong: dict[s
     with pytest.raises(otel_audit.InvalidEvent, match=r"\w must be"):
         _event(**wrong)
     if wrong.keys() <= {"actor_type", "status_code", "user_roles"}:
-        with pytest.raises(otel_audit.InvalidEvent, match=r"\w must be"), otel_audit.bind(**wrong):
+        with (
+            capture(),
+            pytest.raises(otel_audit.InvalidEvent, match=r"\w must be"),
+            otel_audit.bind(**wrong),
+        ):
             pass
 
 
@@ -80,10 +96,12 @@ def test_a_previous_state_changed_in_place_is_still_the_previous():
 def test_what_happens_to_metadata_afterwards_is_not_recorded():
     """Events leave later; what they say is from the moment of the call."""
     lines = ["a"]
-    event = _event(metadata={"lines": lines, "by": {"line": lines}})
+    kept = _Kept()
+    _record(kept, metadata={"lines": lines, "by": {"line": lines}})
     lines.append("b")
-    assert event.attributes["audit.metadata.lines"] == ["a"]
-    assert event.attributes["audit.metadata.by"] == {"line": ["a"]}
+    _, said = kept.events[0].read()
+    assert said["audit.metadata.lines"] == ["a"]
+    assert said["audit.metadata.by"] == {"line": ["a"]}
 
 
 def test_models_and_sets_are_states():
@@ -96,7 +114,7 @@ def test_models_and_sets_are_states():
 def test_a_wrong_call_of_change_never_hides_an_error_of_the_body():
     """It is refused before the body runs, so nothing can be half done."""
     ran = False
-    with pytest.raises(otel_audit.InvalidEvent), otel_audit.change("inventory.update", severity="high"):
+    with capture(), pytest.raises(otel_audit.InvalidEvent), otel_audit.change("inventory.update", severity="high"):
         ran = True
     assert not ran
 
@@ -113,6 +131,67 @@ def test_a_block_may_be_left_in_another_context():
 
 def test_text_that_is_no_unicode_does_not_reach_the_applications_exporter():
     """One lone surrogate in the visible copy would spoil the application's own export."""
-    event = _event(reason="bad \ud800", metadata={"note": "\udfff"})
-    assert event.attributes[wire.REASON] == "bad ?"
-    assert event.attributes["audit.metadata.note"] == "?"
+    with pytest.raises(otel_audit.InvalidEvent, match=r"audit\.reason"):
+        _event(reason="bad \ud800")
+    _, said = _event(strict=False, reason="bad \ud800", metadata={"note": "\udfff"})
+    assert said[wire.REASON] == "bad ?"
+    assert said["audit.metadata.note"] == "?"
+
+
+def _circular() -> dict[str, Any]:
+    circle: dict[str, Any] = {"n": 1}
+    circle["self"] = circle
+    return circle
+
+
+def _deep() -> list[Any]:
+    deep: list[Any] = []
+    for _ in range(100_000):
+        deep = [deep]
+    return deep
+
+
+WRONG: dict[str, dict[str, Any]] = {
+    "no name": {"action": " "},
+    "no field": {"user_name": "x"},
+    "outside the list": {"severity": "high"},
+    "half a resource": {"resource": "order"},
+    "circular state": {"after": _circular()},
+    "deep state": {"before": _deep()},
+    "no text of its own": {"metadata": {"x": object()}},
+    "no mapping": {"metadata": 7},
+    "an integer too large": {"metadata": {"n": 2**70}},
+    "no guarantee": {"guarantee": "maybe"},
+}
+
+
+@pytest.mark.parametrize("case", WRONG, ids=lambda case: case)
+def test_a_wrong_call_raises_in_development_and_is_noted_in_production(case: str):
+    """Production records what can be recorded, says what was wrong, and never breaks the caller."""
+    said = {"action": "inventory.update.success", **WRONG[case]}
+    kept = _Kept()
+    with pytest.raises(otel_audit.InvalidEvent):
+        _record(kept, strict=True, **said)
+    assert kept.events == []
+    _record(kept, strict=False, **said)
+    name, attributes = kept.events[0].read()
+    assert wire.read_event(name, attributes)["metadata"]["otel_audit.notes"]
+    assert name == ("unnamed.event.unknown" if case == "no name" else "inventory.update.success")
+
+
+def test_enforced_raises_whatever_the_mode():
+    """Who asked to fail closed is told of a wrong call, too."""
+    with pytest.raises(otel_audit.InvalidEvent):
+        _event(strict=False, guarantee="enforced", severity="high")
+
+
+def test_a_wrong_bind_is_noted_on_what_follows():
+    """In production the fact is told in the metadata, and the block runs."""
+    kept = _Kept()
+    with otel_audit.bind(actor_type="robot", user_name="x", user_id="u-1"):  # type: ignore[arg-type,call-arg]
+        _record(kept, severity="high")
+    said = wire.read_event(*kept.events[0].read())
+    assert said["user_id"] == "u-1"
+    assert said["metadata"]["actor_type"] == "robot"
+    assert said["metadata"]["user_name"] == "x"
+    assert len(said["metadata"]["otel_audit.notes"]) == 3

@@ -1,0 +1,14 @@
+"""Events as the recorder hands them to delivery."""
+
+from typing import Any
+
+import uuid_utils
+
+from otel_audit import _value, wire
+from otel_audit._event import Event
+
+
+def event(name: str = "inventory.update.success", reason: str = "recount", **more: Any) -> Event:
+    """An event outside any span."""
+    said = {wire.RECORD_ID: str(uuid_utils.uuid7()), wire.SCHEMA: "1", wire.REASON: reason, **more}
+    return Event(_value.encode(name, said), 1_767_225_600_000_000_000, 7, 0)
