@@ -1,0 +1,1 @@
+"""What makes `record()` know the database library it is called under."""
