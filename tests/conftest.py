@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.parts import elasticsearch
+from tests.parts import elasticsearch, postgres
 from tests.parts.missing import CannotBeHad
 
 
@@ -18,6 +18,16 @@ def elasticsearch_url() -> Iterator[str]:
         return
     try:
         with elasticsearch.running() as url:
+            yield url
+    except CannotBeHad as missing:
+        pytest.exit(str(missing), returncode=1)
+
+
+@pytest.fixture(scope="session")
+def postgres_url() -> Iterator[str]:
+    """The address of a real PostgreSQL; a part that cannot be had ends the run with one line."""
+    try:
+        with postgres.running() as url:
             yield url
     except CannotBeHad as missing:
         pytest.exit(str(missing), returncode=1)
