@@ -3,10 +3,10 @@
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from contextvars import ContextVar
-from types import MappingProxyType
 from typing import Any, TypedDict, Unpack
 
 from otel_audit import _value, _wrong, wire
+from otel_audit._said import NOTHING, Said, say
 from otel_audit._wrong import Notes
 from otel_audit.entry import ActorType
 from otel_audit.errors import InvalidEvent
@@ -28,12 +28,11 @@ class Facts(TypedDict, total=False):
     request_id: str | None
 
 
-_NOTHING: Mapping[str, Any] = MappingProxyType({})
-_bound: ContextVar[Mapping[str, Any]] = ContextVar("otel_audit_bound", default=_NOTHING)
+_bound: ContextVar[Said] = ContextVar("otel_audit_bound", default=NOTHING)
 
 
-def bound() -> Mapping[str, Any]:
-    """The attributes bound here and now."""
+def bound() -> Said:
+    """What is bound here and now."""
     return _bound.get()
 
 
@@ -46,10 +45,9 @@ def bind(**facts: Unpack[Facts]) -> Iterator[None]:
     """
     notes = Notes(strict=_wrong.strict())
     said = attributes(facts, notes)
-    notes.leave_on(said)
     taken_back = {wire.ATTRIBUTE_OF.get(name) for name, value in facts.items() if value is None}
-    kept = {key: value for key, value in _bound.get().items() if key not in taken_back}
-    token = _bound.set({**kept, **said})
+    kept = {key: value for key, value in _bound.get().attributes.items() if key not in taken_back}
+    token = _bound.set(say({**kept, **said}, notes))
     try:
         yield
     finally:

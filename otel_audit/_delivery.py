@@ -13,7 +13,7 @@ from opentelemetry.sdk.trace import ReadableSpan
 from otel_audit import _segment, _value, wire
 from otel_audit._config import Config, Guarantee
 from otel_audit._enforced import Ask, Desk
-from otel_audit._event import Event, Numbered
+from otel_audit._event import Event, Numbered, said_of
 from otel_audit._exporter import Answer
 from otel_audit._fork import in_every_child
 from otel_audit._pending import PendingEvent
@@ -476,7 +476,7 @@ class Delivery:
             yield batch
 
     def _report_batch(self, report: dict[str, Any], header: Header | None = None) -> Batch:
-        said = _value.encode(wire.STREAM_REPORT, report)
+        said = said_of(wire.STREAM_REPORT, report)
         event = Event(said, self._now_ns(), UUID(report[wire.RECORD_ID]).int, 0)
         source_id, resource = report[wire.SOURCE_ID], self._resource if header is None else header.resource
         return Batch(source_id, resource, [Item(0, event)])
@@ -484,4 +484,4 @@ class Delivery:
 
 def _of_unknown_outcome(event: Event) -> Event:
     name, attributes = event.read()
-    return event._replace(said=_value.encode(name, {**attributes, wire.OUTCOME: "unknown"}))
+    return event._replace(said=said_of(name, {**attributes, wire.OUTCOME: "unknown"}))

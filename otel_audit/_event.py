@@ -21,7 +21,12 @@ class Event(NamedTuple):
 
     def read(self) -> tuple[str, dict[str, Any]]:
         """Name and attributes."""
-        return _value.decode(self.said)
+        return _value.read_event(self.said)
+
+
+def said_of(name: str, attributes: Mapping[str, Any]) -> bytes:
+    """The bytes of an event of plain attributes."""
+    return _value.event(name, len(attributes), _value.encode(attributes))
 
 
 class Numbered(NamedTuple):

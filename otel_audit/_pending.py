@@ -4,11 +4,11 @@ from typing import TYPE_CHECKING
 
 from opentelemetry.sdk.trace import ReadableSpan
 
-from otel_audit import _value, wire
+from otel_audit import wire
 from otel_audit._config import Guarantee
 from otel_audit._copy import leave_copy
 from otel_audit._enforced import Ask
-from otel_audit._event import Event
+from otel_audit._event import Event, said_of
 from otel_audit._spill import Place
 from otel_audit.catalog import meaning_of
 
@@ -63,4 +63,4 @@ def failed(said: bytes, reason: str) -> bytes | None:
     attributes.setdefault(wire.ERROR_MESSAGE, reason)
     if wire.AFTER in attributes:  # it never came to be
         attributes[wire.ATTEMPTED] = attributes.pop(wire.AFTER)
-    return _value.encode(f"{name}.failed", attributes)
+    return said_of(f"{name}.failed", attributes)

@@ -3,19 +3,21 @@
 import logging
 import time
 from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple, Protocol, cast
+from enum import Enum
+from typing import Any, NamedTuple, Protocol
 
 import uuid_utils
 from opentelemetry import trace
 from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.sdk.trace.id_generator import RandomIdGenerator
 
-from otel_audit import _transaction, _value, redact, wire
+from otel_audit import _transaction, _value, wire
 from otel_audit._config import GUARANTEES, Guarantee
 from otel_audit._context import Facts, attributes, bound
 from otel_audit._copy import leave_copy
 from otel_audit._enforced import Ask
 from otel_audit._event import Event
+from otel_audit._said import say, together
 from otel_audit._wrong import Notes
 from otel_audit.errors import AuditError, InvalidEvent
 
@@ -112,7 +114,7 @@ class Recorder:
             told = _told(resource, before, after, outcome, reason, metadata, extra, notes)
             event_id = told[wire.RECORD_ID] = self._new_id()
             told[wire.SCHEMA] = wire.SCHEMA_VERSION
-            encoded = _encoded(_name(action, notes), told, notes)
+            encoded = together(_name(action, notes), bound(), say(told, notes))
             if notes.any:
                 self._outlet.noted()
             return self._place(event_id, encoded, promised)
@@ -150,12 +152,9 @@ class Recorder:
 
 
 def _name(action: Any, notes: Notes) -> str:
-    if type(action) is str and action and not action.isspace():
+    if type(action) is str and action.isascii() and action and not action.isspace():
         return action
-    try:
-        name = _value.text(action) if action is not None else ""
-    except InvalidEvent:
-        name = ""
+    name = "" if action is None else _value.lenient(action.value if isinstance(action, Enum) else action)
     if not name.strip():
         notes.wrong(InvalidEvent(f"an action needs a name, not {_value.salvage(action)!r}"))
         return UNNAMED
@@ -172,10 +171,8 @@ def _told(
     extra: Mapping[str, Any],
     notes: Notes,
 ) -> dict[str, Any]:
-    """Everything that is said of the event, as attributes."""
-    told = {**bound(), **attributes(extra, notes)} if extra else dict(bound())
-    if outcome is not None or reason is not None:
-        told.update(attributes({"outcome": outcome, "reason": reason}, notes))
+    """Everything that the call says of the event, as attributes."""
+    told = attributes({"outcome": outcome, "reason": reason, **extra}, notes)
     if resource is not None:
         try:
             kind, identity = resource
@@ -203,20 +200,3 @@ def _state(key: str, state: Any, notes: Notes) -> str:
     except InvalidEvent as error:
         notes.wrong(InvalidEvent(f"{key}: {error}"))
         return _value.state(_value.salvage(state))
-
-
-def _encoded(name: str, told: dict[str, Any], notes: Notes) -> bytes:
-    """The event's bytes, without what must not leave the service."""
-    notes.leave_on(told)
-    try:
-        encoded = _value.encode(name, told)
-    except InvalidEvent as error:
-        notes.wrong(error)
-        notes.leave_on(told)
-        name, told = cast("str", _value.salvage(name)), cast("dict[str, Any]", _value.salvage(told))
-        encoded = _value.encode(name, told)
-    if redact.needed(told, encoded):
-        _, spelled = _value.decode(encoded)  # models and the like as the plain values they travel as
-        redacted, _ = redact.redact(spelled)
-        encoded = _value.encode(name, redacted)
-    return encoded

@@ -46,18 +46,28 @@ def snapshot(value: Any) -> Any:
         return value  # told, or refused, when it is recorded
 
 
-def encode(name: str, attributes: Mapping[str, Any]) -> bytes:
-    """An event's name and attributes as they wait for delivery (:class:`otel_audit._event.Event`)."""
+def encode(attributes: Mapping[str, Any]) -> bytes:
+    """Keys and values in MessagePack, one after the other; how many they are stands elsewhere."""
     try:
-        return _encode((name, attributes))
+        return _encode(attributes)[_header_size(len(attributes)) :]
     except Exception as error:
-        culprits = [key for key, value in attributes.items() if not _encodes((key, value))]
-        raise InvalidEvent(f"{', '.join(culprits) or 'the name'} cannot be encoded: {error}") from error
+        culprits = [key for key, value in attributes.items() if not _encodes({key: value})]
+        raise InvalidEvent(f"{', '.join(map(lenient, culprits))} cannot be encoded: {error}") from error
 
 
-def decode(encoded: bytes) -> tuple[str, dict[str, Any]]:
+def decode(encoded: bytes, count: int) -> dict[str, Any]:
     """What :func:`encode` made bytes of."""
-    return _decode(encoded)
+    return _decode(_header(count) + encoded)
+
+
+def event(name: str, count: int, *encoded: bytes) -> bytes:
+    """An event as it waits for delivery: ``[name, attributes]`` in MessagePack, of *count* encoded attributes."""
+    return b"".join((_PAIR, _encode(name), _header(count), *encoded))
+
+
+def read_event(said: bytes) -> tuple[str, dict[str, Any]]:
+    """Name and attributes of what :func:`event` made bytes of."""
+    return _decode_event(said)
 
 
 def is_plain(name: str, value: Any) -> bool:
@@ -86,15 +96,16 @@ def salvage(value: Any, _inside: tuple[int, ...] = ()) -> Any:
     inside = (*_inside, id(value))
     try:
         if isinstance(value, Mapping):
-            return {_lenient(key): salvage(item, inside) for key, item in value.items()}
+            return {lenient(key): salvage(item, inside) for key, item in value.items()}
         if isinstance(value, list | tuple | set | frozenset):
             return [salvage(item, inside) for item in value]
         return salvage(_spelled(value), inside)
     except Exception:
-        return _lenient(value)
+        return lenient(value)
 
 
-def _lenient(value: Any) -> str:
+def lenient(value: Any) -> str:
+    """Some text for *value*. Never fails."""
     try:
         return str(value).encode(errors="replace").decode()
     except Exception:
@@ -126,8 +137,25 @@ def _spelled(value: Any) -> Any:
     return str(value)
 
 
-_decode = msgspec.msgpack.Decoder(tuple[str, dict[str, Any]]).decode
+_decode = msgspec.msgpack.Decoder(dict[str, Any]).decode
+_decode_event = msgspec.msgpack.Decoder(tuple[str, dict[str, Any]]).decode
 _encode = msgspec.msgpack.Encoder(enc_hook=_spelled).encode
+
+
+#: MessagePack's mark of an array of two.
+_PAIR = b"\x92"
+
+
+def _header_size(count: int) -> int:
+    """How many bytes begin a map of *count* pairs."""
+    return 1 if count < 16 else 3 if count < 1 << 16 else 5
+
+
+def _header(count: int) -> bytes:
+    """What begins a map of *count* pairs."""
+    if count < 16:
+        return bytes((0x80 | count,))
+    return b"\xde" + count.to_bytes(2) if count < 1 << 16 else b"\xdf" + count.to_bytes(4)
 
 
 def _encodes(value: Any) -> bool:

@@ -258,6 +258,10 @@ def _cards(text: str) -> tuple[str, int]:
     return "".join((*parts, text[done:])), len(parts) // 2
 
 
+#: The same for names, which come again and again.
+_name_cards = lru_cache(_NAMES_MAX)(_cards)
+
+
 def _last_group(plain: str, groups: list[tuple[int, int]], first: int) -> int | None:
     """Where the longest card number that begins with this group ends, if one does."""
     found, digits, start = None, "", groups[first][0]
@@ -382,7 +386,7 @@ class _Redaction:
     def key(self, key: Any, taken: Mapping[Any, Any]) -> Any:
         """A card number may be a key too; two that are masked alike must not become one."""
         if isinstance(key, str):
-            masked, found = _cards(key) if len(key) >= 13 and _suspicious(_utf8(key)) else (key, 0)
+            masked, found = (key, 0) if len(key) < 13 else _name_cards(key) if len(key) <= _NAME_MAX else _cards(key)
         else:
             masked, found = (_mask(str(int(key))), 1) if _is_card(key) else (key, 0)
         if not found:
