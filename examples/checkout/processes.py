@@ -40,7 +40,11 @@ class World:
     """
 
     def __init__(self, scratch: Path, *, free_ports: bool, ended: threading.Event | None = None) -> None:
-        self._variables = {"OTEL_AUDIT_RECEIVER_DATA_DIR": str(scratch / "data"), **os.environ}
+        self._variables = {
+            "OTEL_AUDIT_RECEIVER_DATA_DIR": str(scratch / "data"),
+            "OTEL_AUDIT_SPILL_DIR": str(scratch / "spill"),
+            **os.environ,
+        }
         if free_ports:
             self._variables = {**dict.fromkeys(LISTENING, FREE), **self._variables}
         self._data_dir = Path(self._variables["OTEL_AUDIT_RECEIVER_DATA_DIR"])

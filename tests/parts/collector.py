@@ -6,7 +6,7 @@ import shutil
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import httpx
@@ -65,10 +65,13 @@ def _go(command: list[str], work: Path, environment: dict[str, str]) -> None:
 
 
 @contextlib.contextmanager
-def running(config: str) -> Iterator[tuple[str, str]]:
-    """A Collector running *config*, as its (gRPC, HTTP) addresses; ``{grpc} {http} {health}`` in it are filled in."""
+def running(config: str, ports: Sequence[int] = ()) -> Iterator[tuple[str, str]]:
+    """A Collector running *config*, as its (gRPC, HTTP) addresses; ``{grpc} {http} {health}`` in it are filled in.
+
+    It listens on free ports, or on the three of *ports*, so that it is found again when it is started anew.
+    """
     binary = build()
-    grpc, http, health = (f"127.0.0.1:{port}" for port in free_ports(3))
+    grpc, http, health = (f"127.0.0.1:{port}" for port in ports or free_ports(3))
     with tempfile.TemporaryDirectory() as scratch:
         path, log = Path(scratch) / "config.yaml", Path(scratch) / "log"
         path.write_text(config.replace("{grpc}", grpc).replace("{http}", http).replace("{health}", health))

@@ -2,7 +2,11 @@
 
 import copy
 import string
+from datetime import UTC, datetime
+from decimal import Decimal
+from types import SimpleNamespace
 from typing import Any
+from uuid import UUID
 
 import msgspec
 import orjson
@@ -187,6 +191,7 @@ def test_a_card_number_is_masked_wherever_it_stands(card: str):
     assert cleaned({"n": [int(card)]}) == {"n": [masked]}
     assert cleaned(f'{{"n":{card}}}') == f'{{"n":"{masked}"}}'
     assert cleaned({card: 1, int(card): 2}) == {masked: 1, f"{masked} (2)": 2}
+    assert cleaned({card: 1, masked: 2}) == {masked: 1, f"{masked} (2)": 2}
     assert cleaned(f'{{"{card}":1}}') == f'{{"{masked}":1}}'
     assert cleaned(card.encode()) == masked.encode()
     assert list(redact({f"audit.metadata.{card}": 1})[0]) == [f"audit.metadata.{masked}"]
@@ -296,6 +301,15 @@ def test_the_structure_is_never_touched():
     """The receiver needs it to file the event."""
     attributes = dict.fromkeys(STRUCTURE, CARD)
     assert redact(attributes) == (attributes, 0)
+
+
+@pytest.mark.parametrize("wrap", [lambda o: o, lambda o: [o], lambda o: {"a": ["b", {"c": o}]}])
+def test_an_object_is_announced_unseen(wrap: Any):
+    """A model is redacted as what it is encoded as: only who decodes it knows. Times, ids and amounts are texts."""
+    assert needed({"audit.metadata.a": wrap(SimpleNamespace(password="x"))}, b"")
+    assert redact({"a": wrap(opaque := SimpleNamespace(password="x"))}) == ({"a": wrap(opaque)}, 0)
+    for plain in (UUID("0192f0c1-7a3b-7cde-8f01-23a5b7c9d1ef"), Decimal("1.5"), datetime(2026, 1, 1, tzinfo=UTC)):
+        assert not announced({"audit.metadata.a": wrap(plain)})
 
 
 def test_every_find_is_counted():
