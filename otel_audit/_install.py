@@ -36,6 +36,10 @@ def resource_of(provider: TracerProvider, attributes: dict[str, str]) -> dict[st
 
 def watch_transactions() -> None:
     """Listen to the database libraries that the application has imported."""
+    if "sqlalchemy" in sys.modules:
+        from otel_audit.integrations import sqlalchemy
+
+        sqlalchemy.install()
     if "django" in sys.modules:  # its database layer may come later: settings may be what configures us
         from otel_audit.integrations import django
 

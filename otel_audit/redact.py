@@ -20,8 +20,11 @@ Texts that are JSON are read and written again, and the JSON texts in them; text
 
 import re
 from collections.abc import Iterator, Mapping
+from datetime import date, datetime, time, timedelta
+from decimal import Decimal
 from functools import lru_cache
 from typing import Any
+from uuid import UUID
 
 import orjson
 
@@ -63,9 +66,10 @@ _NAMES_MAX, _NAME_MAX = 4096, 64
 
 
 def needed(attributes: Mapping[str, Any], encoded: bytes) -> bool:
-    """Whether :func:`redact` might change *attributes*; False only if it would not, True may be in vain.
+    """Whether :func:`redact` might change *attributes*, or what *encoded* is read as; True may be in vain.
 
-    *encoded* is MessagePack or JSON and holds every text of *attributes* in UTF-8.
+    *encoded* is MessagePack or JSON and holds every text of *attributes* in UTF-8. Objects that are encoded as
+    something else, such as models, are not looked into: they might.
     """
     if not _harmless.issuperset(attributes) and _named_secret(attributes):
         return True
@@ -76,8 +80,10 @@ def needed(attributes: Mapping[str, Any], encoded: bytes) -> bool:
 
 
 #: Values whose text stands in the encoded event, or that have none.
-_PLAIN = frozenset({str, bool, bytes, type(None)})
+_PLAIN = frozenset({str, bool, bytes, type(None), UUID, Decimal, datetime, date, time, timedelta})
 _NUMBERS = (int, float)
+#: The common ones first: they are found faster.
+_CONTAINERS = (dict, list, tuple, Mapping)
 _LISTS, _TEXT = frozenset({list, tuple}), frozenset({str})
 #: Attributes' names that were looked at and are no secret's.
 _harmless: set[str] = set()
@@ -99,8 +105,11 @@ def _named_secret(attributes: Mapping[str, Any]) -> bool:
 
 def _nested(value: Any) -> bool:
     """Whether a value of another kind has something to redact that its text in the encoded event does not show."""
-    texts = type(value) in _LISTS and _TEXT.issuperset(map(type, value))
-    return not texts and redact({"": value})[1] > 0
+    if type(value) in _LISTS and _TEXT.issuperset(map(type, value)):
+        return False
+    redaction = _Redaction()
+    redaction.value(value, 0)
+    return redaction.count > 0 or redaction.unknown
 
 
 def _folded() -> tuple[bytes, bytes]:
@@ -177,7 +186,9 @@ def _hides(name: str, value: Any) -> bool:
         return False
     if isinstance(value, _NUMBERS):
         return not _plural(name) or _is_card(value)
-    return bool(value) and value != REDACTED
+    if isinstance(value, str):
+        return value not in ("", REDACTED)
+    return not isinstance(value, (bytes, *_CONTAINERS)) or len(value) > 0
 
 
 def _plural(name: str) -> bool:
@@ -360,10 +371,14 @@ def redact(attributes: Mapping[str, Any]) -> tuple[dict[str, Any], int]:
 
 
 class _Redaction:
-    """One event's redaction: counts what it replaces. *level* is how many JSON texts stand around a value."""
+    """One event's redaction: counts what it replaces, and notes whether there was a value of an unknown kind.
+
+    *level* is how many JSON texts stand around a value.
+    """
 
     def __init__(self) -> None:
         self.count = 0
+        self.unknown = False
 
     def named(self, name: Any, value: Any) -> Any:
         if _hides(str(name), value):
@@ -381,6 +396,8 @@ class _Redaction:
         if _is_card(value):
             self.count += 1
             return _mask(str(int(value)))
+        if type(value) not in _PLAIN and not isinstance(value, _NUMBERS):
+            self.unknown = True
         return value
 
     def key(self, key: Any, taken: Mapping[Any, Any]) -> Any:
@@ -389,7 +406,7 @@ class _Redaction:
             masked, found = (key, 0) if len(key) < 13 else _name_cards(key) if len(key) <= _NAME_MAX else _cards(key)
         else:
             masked, found = (_mask(str(int(key))), 1) if _is_card(key) else (key, 0)
-        if not found:
+        if not found and key not in taken:
             return key
         self.count += found
         unique, number = masked, 1
@@ -461,10 +478,6 @@ class _Redaction:
         except (orjson.JSONDecodeError, orjson.JSONEncodeError):  # no JSON, or deeper than can be written again
             self.count = before
             return None
-
-
-#: The common ones first: they are found faster.
-_CONTAINERS = (dict, list, tuple, Mapping)
 
 
 def _empty(container: Any) -> Any:

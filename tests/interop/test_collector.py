@@ -87,7 +87,7 @@ otel_audit.shutdown()
 
 
 def test_what_a_collector_takes_is_unconfirmed_and_arrives(tmp_path: Path):
-    """It gives no receipt: the SDK counts and says so once, ``enforced`` fails closed; while it is away nothing is lost."""
+    """It gives no receipt: the SDK says so once, ``enforced`` fails closed; while it is away nothing is lost."""
     ports = free_ports(3)
     with receiver.running(tmp_path / "data") as running:
         config = _config(running, "grpc")
