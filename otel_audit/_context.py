@@ -63,15 +63,19 @@ def attributes(facts: Mapping[str, Any], notes: Notes) -> dict[str, Any]:
     """
     said: dict[str, Any] = {}
     for name, value in facts.items():
-        if value is None:
-            continue
-        try:
-            # Most are plain text, or one of the few texts that are listed.
-            said[wire.ATTRIBUTE_OF[name]] = value if _value.is_plain(name, value) else _value.field(name, value)
-        except KeyError:
-            notes.wrong(InvalidEvent(f"no such field: {name}"))
-            said[f"{wire.METADATA}{name}"] = _value.salvage(value)
-        except InvalidEvent as error:
-            notes.wrong(error)
-            said[f"{wire.METADATA}{name}"] = _value.salvage(value)
+        if value is not None:
+            say_field(said, name, value, notes)
     return said
+
+
+def say_field(said: dict[str, Any], name: str, value: Any, notes: Notes) -> None:
+    """Add one entry field to *said*."""
+    try:
+        # Most are plain text, or one of the few texts that are listed.
+        said[wire.ATTRIBUTE_OF[name]] = value if _value.is_plain(name, value) else _value.field(name, value)
+    except KeyError:
+        notes.wrong(InvalidEvent(f"no such field: {name}"))
+        said[f"{wire.METADATA}{name}"] = _value.salvage(value)
+    except InvalidEvent as error:
+        notes.wrong(error)
+        said[f"{wire.METADATA}{name}"] = _value.salvage(value)

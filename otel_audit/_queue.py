@@ -60,13 +60,15 @@ class Queue:
 
     def put(self, item: Item) -> None:
         """Keep *item* until its span has ended or it is due."""
-        self.reserve(item.event)
-        if item.span is None:
+        span = item.span
+        self.events += 1
+        self.bytes += len(item.event.said)
+        if span is None:
             self._ready.append(item)
             return
-        held = self._held.get(id(item.span))
+        held = self._held.get(id(span))
         if held is None:
-            held = self._held[id(item.span)] = _Held(item.span, item.due)
+            held = self._held[id(span)] = _Held(span, item.due)
         held.items.append(item)
 
     def ripen(self, now: float, all_of_them: bool) -> None:

@@ -13,7 +13,7 @@ from opentelemetry.sdk.trace.id_generator import RandomIdGenerator
 
 from otel_audit import _transaction, _value, wire
 from otel_audit._config import GUARANTEES, Guarantee
-from otel_audit._context import Facts, attributes, bound
+from otel_audit._context import Facts, attributes, bound, say_field
 from otel_audit._copy import leave_copy
 from otel_audit._enforced import Ask
 from otel_audit._event import Event
@@ -112,9 +112,8 @@ class Recorder:
                 notes.wrong(InvalidEvent(f"guarantee must be one of {', '.join(GUARANTEES)}, not {promised!r}"))
                 promised = self._guarantee
             told = _told(resource, before, after, outcome, reason, metadata, extra, notes)
-            event_id = told[wire.RECORD_ID] = self._new_id()
-            told[wire.SCHEMA] = wire.SCHEMA_VERSION
-            encoded = together(_name(action, notes), bound(), say(told, notes))
+            event_id = self._new_id()
+            encoded = together(_name(action, notes), event_id, bound(), say(told, notes))
             if notes.any:
                 self._outlet.noted()
             return self._place(event_id, encoded, promised)
@@ -172,7 +171,11 @@ def _told(
     notes: Notes,
 ) -> dict[str, Any]:
     """Everything that the call says of the event, as attributes."""
-    told = attributes({"outcome": outcome, "reason": reason, **extra}, notes)
+    told = attributes(extra, notes) if extra else {}
+    if outcome is not None:
+        say_field(told, "outcome", outcome, notes)
+    if reason is not None:
+        say_field(told, "reason", reason, notes)
     if resource is not None:
         try:
             kind, identity = resource

@@ -16,6 +16,8 @@ class Said(NamedTuple):
 
 
 NOTHING = Said({}, b"")
+_RECORD_ID = _value.text_bytes(wire.RECORD_ID)
+_SCHEMA = _value.encode({wire.SCHEMA: wire.SCHEMA_VERSION})
 
 
 def say(attributes: dict[str, Any], notes: Notes) -> Said:
@@ -35,12 +37,13 @@ def say(attributes: dict[str, Any], notes: Notes) -> Said:
     return Said(attributes, encoded)
 
 
-def together(name: str, around: Said, own: Said) -> bytes:
+def together(name: str, event_id: str, around: Said, own: Said) -> bytes:
     """One event of both; where they say the same attribute, *own* wins."""
-    count = len(around.attributes) + len(own.attributes)
+    ids = b"".join((_SCHEMA, _RECORD_ID, _value.text_bytes(event_id)))
     if around.attributes.keys().isdisjoint(own.attributes):
-        return _value.event(name, count, around.encoded, own.encoded)
+        count = len(around.attributes) + len(own.attributes)
+        return _value.event(name, count + 2, around.encoded, own.encoded, ids)
     merged = {**around.attributes, **own.attributes}
     if wire.NOTES in around.attributes and wire.NOTES in own.attributes:
         merged[wire.NOTES] = [*around.attributes[wire.NOTES], *own.attributes[wire.NOTES]]
-    return _value.event(name, len(merged), _value.encode(merged))
+    return _value.event(name, len(merged) + 2, _value.encode(merged), ids)

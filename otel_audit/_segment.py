@@ -116,8 +116,9 @@ class Segment:
     def _append(self, frame: bytes) -> None:
         written = 0
         try:
-            while written < len(frame):
-                written += os.write(self.fd, frame[written:] if written else frame)
+            written = os.write(self.fd, frame)
+            while written < len(frame):  # a disk that is about to be full
+                written += os.write(self.fd, frame[written:])
         except OSError:
             if written:
                 os.ftruncate(self.fd, self.size)  # half a frame would end the file for its reader
@@ -181,11 +182,10 @@ def _event(time_ns: int, trace: bytes, parent: bytes, said: bytes) -> Event:
 
 
 def _frame(kind: int, number: int, event: Event) -> bytes:
-    body = (
-        _BODY.pack(kind, number, event.time_ns, event.trace_id.to_bytes(16), event.parent_span_id.to_bytes(8))
-        + event.said
-    )
-    return _FRAME.pack(len(body), zlib.crc32(body)) + body
+    said, time_ns, trace_id, parent_span_id = event
+    head = _BODY.pack(kind, number, time_ns, trace_id.to_bytes(16), parent_span_id.to_bytes(8))
+    checksum = zlib.crc32(said, zlib.crc32(head))
+    return b"".join((_FRAME.pack(len(head) + len(said), checksum), head, said))
 
 
 def _body(data: bytes, at: int) -> memoryview | None:

@@ -55,6 +55,11 @@ def encode(attributes: Mapping[str, Any]) -> bytes:
         raise InvalidEvent(f"{', '.join(map(lenient, culprits))} cannot be encoded: {error}") from error
 
 
+def text_bytes(text: str) -> bytes:
+    """A text as a part of what :func:`encode` makes."""
+    return _encode(text)
+
+
 def decode(encoded: bytes, count: int) -> dict[str, Any]:
     """What :func:`encode` made bytes of."""
     return _decode(_header(count) + encoded)
