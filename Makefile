@@ -5,7 +5,11 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.made
 ARGS ?=
 
-.PHONY: env demo test interop check format clean
+# What `make bench` runs; one alone: make bench ONLY=record.
+BENCHES := record outage
+ONLY ?= $(BENCHES)
+
+.PHONY: env demo test interop bench check format clean
 
 env: $(STAMP)
 
@@ -27,6 +31,10 @@ test: check
 # What needs Go or Node: a real Collector, other languages' SDKs.
 interop: env
 	$(BIN)/python -m pytest -m interop tests/interop $(ARGS)
+
+# Measured, as ratios within one run; see bench/README.md. Never part of the tests.
+bench: env
+	@for each in $(ONLY); do echo "== $$each"; $(BIN)/python -m bench.$$each $(ARGS) || exit 1; done
 
 # Format, lint, types, layers.
 check: env

@@ -9,7 +9,7 @@ from opentelemetry.proto.resource.v1.resource_pb2 import Resource
 from opentelemetry.proto.trace.v1.trace_pb2 import ResourceSpans, ScopeSpans, Span
 from opentelemetry.sdk.trace import ReadableSpan
 
-from otel_audit import wire
+from otel_audit import redact, wire
 from otel_audit._event import Event, span_id_of
 
 
@@ -52,8 +52,9 @@ def _carrier(source_id: str, carried: Carried) -> Span:
 
 
 def _shown(span: ReadableSpan) -> dict[str, Any]:
-    """What the application's span shows by now."""
-    shown: dict[str, Any] = dict(span.attributes or {})
+    """What the application's span shows by now: itself and its request, as far as an entry tells of them."""
+    attributes = span.attributes or {}
+    shown, _ = redact.redact({key: attributes[key] for key in wire.REQUEST if key in attributes})
     shown[wire.SPAN_NAME] = span.name
     shown[wire.SPAN_KIND] = span.kind.name.lower()
     if span.parent is not None:

@@ -15,7 +15,7 @@ from otel_audit._config import Config, Guarantee
 from otel_audit._enforced import Ask, Desk
 from otel_audit._event import Event, Numbered, said_of
 from otel_audit._exporter import Answer
-from otel_audit._fork import in_every_child
+from otel_audit._fork import around_forks
 from otel_audit._pending import PendingEvent
 from otel_audit._queue import Item, Queue
 from otel_audit._segment import Header, Segment
@@ -76,7 +76,8 @@ class Delivery:
         self._sender: Sender | None = None
         self._begin()
         self._start_if_others_may_need_us()
-        in_every_child(self._begin_in_child)
+        # Nothing is half done at a fork: a file opened in that moment would stay locked by a child that knows nothing.
+        around_forks(self._hold_still, self._go_on, self._begin_in_child)
 
     def _begin(self) -> None:
         # Re-entrant: a signal handler or a finaliser may record while its own thread is in here.
@@ -90,9 +91,16 @@ class Delivery:
         self._sender = None
         self._hurry_until = self._gather_until = 0.0
         self._ended = self._closed = False
+        self._pending_in_memory = 0
         self._delivered = self._unspilled = self._unconfirmed = self._wrong = 0
         self._look_at = self._scan_at = 0.0
         self._report_at = time.monotonic() + _REPORT_EVERY_S
+
+    def _hold_still(self) -> None:
+        self._lock.acquire()
+
+    def _go_on(self) -> None:
+        self._lock.release()
 
     def _begin_in_child(self) -> None:
         """A forked child speaks for itself: what waited still belongs to the parent, which sends it."""
@@ -106,6 +114,8 @@ class Delivery:
 
     def _new_spill(self) -> Spill | None:
         if self._config.spill_dir is None:
+            if self._config.guarantee != "best_effort":
+                _log.warning("audit events wait in memory alone: no directory is configured, and there is no home")
             return None
         header = Header(self.stream.source_id, self._resource, self._version)
         return Spill(self._config.spill_dir, self._config.spill_max_bytes, header)
@@ -142,12 +152,15 @@ class Delivery:
                     self._unspilled += 1
                 else:
                     place.segment.waiting += 1
+            if place is None:
+                self._pending_in_memory += 1
             pending = PendingEvent(self, guarantee, place, event, span)
             if self._queue.has_room(event) or guarantee == "enforced":
                 self._queue.reserve(event)
             elif place is not None:
                 pending.event = None
             else:
+                self._pending_in_memory -= 1
                 self.stream.number()
                 self._lose("the queue is full")
                 pending.done = True
@@ -176,6 +189,8 @@ class Delivery:
             item = Item(number, told, pending.span, due, None if place is None else place.segment)
             if in_memory:
                 self._queue.release(event)
+            if place is None:
+                self._pending_in_memory -= 1
             kept = place is not None and self._told_on_disk(place, item, said, in_memory)
             if kept and place is not None and place.segment.cut is not None:
                 item = item._replace(segment=None)  # it is read back with all that follows the cut
@@ -237,12 +252,13 @@ class Delivery:
         self.stream.lose(reason, count)
 
     def _wake(self) -> None:
+        if self._sender is not None and self._queue.events > 1:
+            return  # it is awake
+        self._gather_until = time.monotonic() + _GATHER_S
         if self._sender is None and not self._ended:
             self._sender = Sender(self._config, self._version, self)
             self._sender.start()
-        elif self._queue.events <= 1:
-            self._gather_until = time.monotonic() + _GATHER_S
-            self._moved.notify_all()
+        self._moved.notify_all()
 
     # -- what a caller may ask for
 
@@ -273,6 +289,10 @@ class Delivery:
             rest = self._queue.clear()
             if gone := sum(item.segment is None for item in rest):
                 self._lose("the process ended before the receiver took them", gone)
+            if unknown := self._pending_in_memory:
+                self._pending_in_memory = 0
+                self.stream.last += unknown
+                self._lose("the process ended before their transaction", unknown)
             if self._spill is not None:
                 self._spill.close()
         return flushed
@@ -294,7 +314,7 @@ class Delivery:
 
     @property
     def _waits(self) -> bool:
-        return self._queue.events > 0 or (self._spill is not None and self._spill.has_overflowed)
+        return self._queue.events > self._queue.reserved or (self._spill is not None and self._spill.has_overflowed)
 
     # -- what the sender's thread asks for
 
@@ -378,7 +398,7 @@ class Delivery:
                 self._lose(f"rejected: {answer.message}"[:200], answer.rejected)
             elif answer.message and batch.items[0].number:
                 _log.error("audit events quarantined by the receiver", extra={"reason": answer.message})
-            if answer.receipt is None and not answer.message and batch.queued:
+            if answer.receipt is None and not answer.message and self._is_own(batch):
                 if not self._unconfirmed:
                     _log.warning("audit events are taken without a receipt: whether they are durable is unconfirmed")
                 self._unconfirmed += len(batch.items)
@@ -393,7 +413,7 @@ class Delivery:
     def _settle(self, batch: Batch, delivered: int) -> None:
         if self._closed:
             return  # the answer came too late: what was left has been counted or stays on disk
-        if batch.source_id == self.stream.source_id and batch.items[0].number:
+        if self._is_own(batch):
             self._delivered += delivered
         if batch.queued:
             self._queue.answered(batch.items)
@@ -401,6 +421,9 @@ class Delivery:
                 if item.segment is not None and self._spill is not None:
                     self._spill.answered(item.segment)
         self._moved.notify_all()
+
+    def _is_own(self, batch: Batch) -> bool:
+        return batch.source_id == self.stream.source_id and batch.items[0].number > 0
 
     def _settled(self, ask: Ask, receipt: str | None) -> None:
         """An ``enforced`` event has its receipt, or nobody waits for it any more."""
@@ -440,7 +463,11 @@ class Delivery:
         return self._sent_on(self._spill.left_behind())
 
     def _sent_on(self, files: Iterator[LeftBehind]) -> Iterator[Batch]:
-        for left in files:
+        while True:
+            with self._lock:
+                left = next(files, None)
+            if left is None:
+                return
             header, events, last = left.contents.header, left.contents.events, left.contents.last
             if header is None:
                 left.finish()

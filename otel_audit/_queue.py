@@ -41,8 +41,10 @@ class Queue:
         self._ready: deque[Item] = deque()
         self._held: dict[int, _Held] = {}
         self._taken: dict[int, Item] = {}
+        #: What waits, reserved room included.
         self.events = 0
         self.bytes = 0
+        self.reserved = 0
 
     def has_room(self, event: Event) -> bool:
         """Whether *event* may wait here too."""
@@ -50,11 +52,13 @@ class Queue:
 
     def reserve(self, event: Event) -> None:
         """Keep room for *event*, which waits elsewhere."""
+        self.reserved += 1
         self.events += 1
         self.bytes += len(event.said)
 
     def release(self, event: Event) -> None:
         """Give back the room that was kept for *event*."""
+        self.reserved -= 1
         self.events -= 1
         self.bytes -= len(event.said)
 
@@ -99,7 +103,8 @@ class Queue:
         """*items* need no room any more."""
         for item in items:
             del self._taken[item.number]
-            self.release(item.event)
+            self.events -= 1
+            self.bytes -= len(item.event.said)
 
     def clear(self) -> list[Item]:
         """Everything that has not been answered."""
@@ -107,5 +112,5 @@ class Queue:
         self._taken.clear()
         self._ready.clear()
         self._held.clear()
-        self.events = self.bytes = 0
+        self.events = self.bytes = self.reserved = 0
         return rest

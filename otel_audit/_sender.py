@@ -78,13 +78,22 @@ class Sender(threading.Thread):
         source = self._source
         try:
             while not source.ended:
-                self._deliver(exporter, source.next_batch())
-                source.look_after_files()
-                if not source.ended:
-                    self._deliver(exporter, source.next_from_disk())
-                self._report(exporter)
+                try:
+                    self._turn(exporter)
+                except Exception:  # our own mistake: it must not cost the events that follow
+                    _log.exception("audit delivery stumbled")
+                    source.pause(_RETRY_MAX_S)
+            self._report(exporter)
         finally:
             exporter.close()
+
+    def _turn(self, exporter: Exporter) -> None:
+        source = self._source
+        self._deliver(exporter, source.next_batch())
+        source.look_after_files()
+        if not source.ended:
+            self._deliver(exporter, source.next_from_disk())
+            self._report(exporter)
 
     def _deliver(self, exporter: Exporter, batch: Batch | None) -> bool:
         """Send *batch* until it is taken, refused, or delivery ends."""

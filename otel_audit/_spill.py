@@ -36,6 +36,7 @@ class LeftBehind:
         self.contents = contents
         self._directory = directory
         self._file = file
+        self._closed = False
 
     def finish(self) -> None:
         """All of it has been answered: the file goes, or is set aside where part of it made no sense."""
@@ -43,15 +44,20 @@ class LeftBehind:
             self._directory.set_aside(self._file.name, self.contents.problem)
         else:
             self._directory.delete(self._file.name)
-        os.close(self._file.fd)
+        self._close()
 
     def put_back(self) -> None:
-        """It could not be sent; whoever comes next may try."""
+        """It could not be sent; whoever comes next may try. Once is enough."""
+        if not self._closed:
+            self._close()
+
+    def _close(self) -> None:
+        self._closed = True
         os.close(self._file.fd)
 
 
 class Spill:
-    """The files of one process. Every method is called under the delivery's lock, but for :meth:`left_behind`.
+    """The files of one process. Every method is called under the delivery's lock.
 
     A disk that cannot be written costs no event as long as memory has room: it is said once, counted by the
     caller, and tried again every second.
@@ -68,6 +74,7 @@ class Spill:
         self._tickets = 0
         self._not_before = 0.0
         self._said = False
+        self._left: LeftBehind | None = None
 
     def write(self, kind: int, number: int, event: Event) -> Segment | None:
         """Put *event* on disk; the file it went to, None when it could not be written."""
@@ -142,7 +149,7 @@ class Spill:
             return
         for file in directory.left():
             contents = _segment.read(os.pread(file.fd, os.fstat(file.fd).st_size, 0))
-            left = LeftBehind(directory, file, contents)
+            left = self._left = LeftBehind(directory, file, contents)
             if contents.events or contents.unresolved:
                 yield left
             else:
@@ -170,6 +177,8 @@ class Spill:
 
     def disown(self) -> None:
         """In a forked child: the files are the parent's. Closing a descriptor does not free its lock."""
+        if self._left is not None:
+            self._left.put_back()
         for segment in self._segments.values():
             os.close(segment.fd)
         self._segments.clear()

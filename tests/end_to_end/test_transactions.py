@@ -19,13 +19,13 @@ pytestmark = pytest.mark.timeout(120)
 
 #: COMMIT of a row called "slow" takes three seconds, and of one called "bad" fails.
 TABLE = """
-CREATE TABLE orders (name text);
+CREATE TABLE bought (name text);
 CREATE FUNCTION checked() RETURNS trigger AS $$ BEGIN
     IF NEW.name LIKE 'slow%' THEN PERFORM pg_sleep(3); END IF;
     IF NEW.name LIKE 'bad%' THEN RAISE EXCEPTION 'bad'; END IF;
     RETURN NULL;
 END $$ LANGUAGE plpgsql;
-CREATE CONSTRAINT TRIGGER checked AFTER INSERT ON orders DEFERRABLE INITIALLY DEFERRED
+CREATE CONSTRAINT TRIGGER checked AFTER INSERT ON bought DEFERRABLE INITIALLY DEFERRED
     FOR EACH ROW EXECUTE FUNCTION checked();
 """
 
@@ -37,7 +37,7 @@ import otel_audit
 
 def buy(name, before_commit=lambda: None):
     with Session(engine) as session, session.begin():
-        session.execute(text("INSERT INTO orders VALUES (:name)"), {"name": name})
+        session.execute(text("INSERT INTO bought VALUES (:name)"), {"name": name})
         otel_audit.record("order.create.success", ("order", name))
         before_commit()
 
@@ -60,7 +60,7 @@ import otel_audit
 def buy(name, before_commit=lambda: None):
     with transaction.atomic():
         with connection.cursor() as cursor:
-            cursor.execute("INSERT INTO orders VALUES (%s)", [name])
+            cursor.execute("INSERT INTO bought VALUES (%s)", [name])
         otel_audit.record("order.create.success", ("order", name))
         before_commit()
 """
@@ -86,12 +86,12 @@ def database(postgres_url: str) -> Iterator[str]:
         connection.execute(TABLE)
     yield postgres_url
     with psycopg.connect(postgres_url) as connection:
-        connection.execute("DROP TABLE orders; DROP FUNCTION checked")
+        connection.execute("DROP TABLE bought; DROP FUNCTION checked")
 
 
 def _stored(database: str, name: str) -> bool:
     with psycopg.connect(database) as connection:
-        return connection.execute("SELECT 1 FROM orders WHERE name LIKE %s", [f"%{name}"]).fetchone() is not None
+        return connection.execute("SELECT 1 FROM bought WHERE name LIKE %s", [f"%{name}"]).fetchone() is not None
 
 
 @pytest.mark.parametrize("death", DEATHS)

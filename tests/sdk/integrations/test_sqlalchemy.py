@@ -36,6 +36,7 @@ def engine(postgres_url: str) -> Iterator[Engine]:
     engine = create_engine(postgres_url.replace("postgresql://", "postgresql+psycopg://"))
     Base.metadata.create_all(engine)
     yield engine
+    Base.metadata.drop_all(engine)
     engine.dispose()
 
 
