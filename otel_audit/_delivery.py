@@ -166,6 +166,13 @@ class Delivery:
                 pending.done = True
             return pending
 
+    def lose_pending(self, pending: PendingEvent, error: OSError) -> None:
+        """A pending event that was on disk alone cannot be read back."""
+        with self._lock:
+            pending.done = True
+            self.stream.number()
+            self._lose(f"a pending event cannot be read back: {error.strerror}")
+
     def said_by(self, pending: PendingEvent) -> bytes:
         """What a pending event says, from memory or from its file; OSError when that cannot be read."""
         if pending.event is not None:
@@ -179,6 +186,8 @@ class Delivery:
             if pending.done or pending.stream is not self.stream:  # a forked child leaves it to its parent
                 return None
             pending.done = True
+            if self._closed:  # it stays on disk as pending: the next process cannot know more either
+                return None
             event, place = pending.event, pending.place
             in_memory = event is not None
             if event is None:
@@ -446,14 +455,14 @@ class Delivery:
     def _overflowed(self) -> Iterator[Batch] | None:
         with self._lock:
             segment = None if self._spill is None else self._spill.overflowed()
-        return None if segment is None else self._read_back(segment)
+            return None if segment is None else self._read_back(segment, segment.size)
 
-    def _read_back(self, segment: Segment) -> Iterator[Batch]:
-        for items in self._in_batches(segment.overflowed()):
+    def _read_back(self, segment: Segment, end: int) -> Iterator[Batch]:
+        for items in self._in_batches(segment.overflowed(end)):
             yield Batch(self.stream.source_id, self._resource, items)
         with self._lock:
             if self._spill is not None:
-                self._spill.read_back(segment)
+                self._spill.read_back(segment, end)
             self._moved.notify_all()
 
     def _left_behind(self) -> Iterator[Batch] | None:

@@ -112,8 +112,9 @@ class SpillDirectory:
         return (there.st_dev, there.st_ino) != (here.st_dev, here.st_ino)
 
     def close(self) -> None:
-        """Let go of the directory; descriptors given out stay open."""
-        os.close(self._fd)
+        """Let go of the directory; descriptors given out stay open. What comes too late finds no directory."""
+        fd, self._fd = self._fd, -1
+        os.close(fd)
 
     def _take(self, name: str) -> int | None:
         """The locked descriptor of a file left behind; None when a process lives that holds it, or it is refused."""

@@ -38,13 +38,22 @@ class PendingEvent:
 
     def fail(self, reason: str) -> None:
         """See :meth:`otel_audit._transaction.Pending.fail`."""
-        if not self.done:
+        if self.done:
+            return
+        try:
             said = self._delivery.said_by(self)
+        except OSError as error:
+            self._delivery.lose_pending(self, error)
+        else:
             self._end(failed(said, reason))
 
     def _end(self, said: bytes | None) -> Ask | None:
         event, done = self.event, self.done
-        answer = self._delivery.resolve(self, said)
+        try:
+            answer = self._delivery.resolve(self, said)
+        except OSError as error:
+            self._delivery.lose_pending(self, error)
+            return None
         if event is not None and not done and self.span is not None and self.span.end_time is None:
             leave_copy(self.span, event if said is None else event._replace(said=said))
         return answer

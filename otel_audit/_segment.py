@@ -109,9 +109,14 @@ class Segment:
         """The file as it stands."""
         return read(os.pread(self.fd, self.size, 0))
 
-    def overflowed(self) -> tuple[Numbered, ...]:
-        """The events decided from *cut* on: those that are in no memory."""
-        return read(os.pread(self.fd, self.size, 0), self.cut or 0).events
+    def overflowed(self, end: int) -> tuple[Numbered, ...]:
+        """The events decided from *cut* on and before *end*: those that are in no memory."""
+        return read(os.pread(self.fd, end, 0), self.cut or 0).events
+
+    def close(self) -> None:
+        """Let go of the file, and its lock with it; what comes too late finds no file, never another one."""
+        fd, self.fd = self.fd, -1
+        os.close(fd)
 
     def _append(self, frame: bytes) -> None:
         written = 0

@@ -17,6 +17,7 @@ _log = logging.getLogger("otel_audit")
 
 #: A file of this size is closed and the next one begun; what has been answered is deleted file by file.
 SEGMENT_MAX_BYTES = 4 << 20
+_ATTEMPTS = 3
 #: After a failure the disk is left alone this long.
 _PAUSE_S = 1.0
 
@@ -40,6 +41,8 @@ class LeftBehind:
 
     def finish(self) -> None:
         """All of it has been answered: the file goes, or is set aside where part of it made no sense."""
+        if self._closed:
+            return
         if self.contents.problem:
             self._directory.set_aside(self._file.name, self.contents.problem)
         else:
@@ -123,9 +126,10 @@ class Spill:
                 return segment
         return None
 
-    def read_back(self, segment: Segment) -> None:
-        """What :meth:`overflowed` gave out has been answered."""
-        segment.cut = None
+    def read_back(self, segment: Segment, end: int) -> None:
+        """What :meth:`overflowed` gave out has been answered up to *end*."""
+        # A pending event's end is written to the file that holds it, and may have come meanwhile.
+        segment.cut = end if segment.size > end else None
         self._drop_if_idle(segment)
 
     def look(self) -> None:
@@ -166,11 +170,13 @@ class Spill:
 
     def close(self) -> None:
         """Delete what is answered, leave the rest to whoever comes next."""
+        if self._left is not None:
+            self._left.put_back()
         for segment in list(self._segments.values()):
             if segment.idle:
                 self._delete(segment)
             else:
-                os.close(segment.fd)
+                segment.close()
         self._segments.clear()
         self._active = None
         self._let_go_of_directory()
@@ -180,7 +186,7 @@ class Spill:
         if self._left is not None:
             self._left.put_back()
         for segment in self._segments.values():
-            os.close(segment.fd)
+            segment.close()
         self._segments.clear()
         self._active = None
         self._let_go_of_directory()
@@ -207,9 +213,7 @@ class Spill:
         directory = self._opened()
         if (size := directory.size()) >= self._max_bytes:
             raise OSError(errno.ENOSPC, f"{size} bytes wait in it already (spill_max_bytes)", str(self._path))
-        self._files += 1
-        name = f"{self._header.source_id}.{self._files}"
-        fd = directory.create(name)
+        name, fd = self._create(directory)
         try:
             segment = Segment(fd, name, self._header)
         except OSError:
@@ -218,6 +222,18 @@ class Spill:
             raise
         self._segments[name] = segment
         return segment
+
+    def _create(self, directory: SpillDirectory) -> tuple[str, int]:
+        for attempt in range(_ATTEMPTS):
+            self._files += 1
+            name = f"{self._header.source_id}.{self._files}"
+            try:
+                return name, directory.create(name)
+            except (BlockingIOError, FileNotFoundError):
+                # Taken by another process for a file left behind, in the moment between its birth and its lock.
+                if attempt == _ATTEMPTS - 1 or directory.vanished:
+                    raise
+        raise AssertionError
 
     def _drop_if_idle(self, segment: Segment) -> None:
         if segment.idle and segment is not self._active and segment.name in self._segments:
@@ -230,7 +246,7 @@ class Spill:
                 self._directory.delete(segment.name)
         except OSError as error:
             _log.warning("audit spill file cannot be deleted", extra={"file": segment.name, "reason": str(error)})
-        os.close(segment.fd)
+        segment.close()
 
     def _let_go_of_directory(self) -> None:
         """Files stay open where something of theirs still waits; the next event begins a new one."""

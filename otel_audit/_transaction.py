@@ -4,10 +4,13 @@ An integration knows the database library: it makes a :class:`Transaction` when 
 (:func:`watch`), and tells how it ended. The recorder adds what is recorded meanwhile.
 """
 
+import logging
 from collections.abc import Callable
 from typing import Protocol
 
 from otel_audit.errors import AuditNotStored
+
+_log = logging.getLogger("otel_audit")
 
 
 class Pending(Protocol):
@@ -88,7 +91,11 @@ def watch(current: Watcher) -> None:
 def current() -> Transaction | None:
     """The transaction that what is recorded here and now belongs to."""
     for watcher in _watchers:
-        found = watcher()
+        try:
+            found = watcher()
+        except Exception:  # an event that is told too early is better than none
+            _log.exception("an integration could not tell the current transaction")
+            continue
         if found is not None and not found.ended:
             return found
     return None

@@ -60,7 +60,7 @@ def test_only_what_follows_the_cut_is_read_back(segment: Segment):
     segment.cut = segment.size
     segment.append(EVENT, 2, late)
     segment.resolve(1, 3, 5, None)
-    assert segment.overflowed() == (Numbered(2, late), Numbered(3, pending._replace(time_ns=5)))
+    assert segment.overflowed(segment.size) == (Numbered(2, late), Numbered(3, pending._replace(time_ns=5)))
 
 
 def test_a_pending_event_is_found_where_it_lies(segment: Segment):

@@ -214,3 +214,37 @@ transaction.committed()
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60)
     assert done.returncode == 0, done.stderr
     assert [carrier.name for carrier in far_end.carriers] == ["order.create.success"]
+
+
+def test_an_end_that_comes_while_its_file_is_read_back_is_not_lost(far_end: FarEnd, spill_dir: Path):
+    """The file holds more by then than was read: it stays until that has been sent, too."""
+    far_end.refusals = 1_000_000
+    config = Config(endpoint=far_end.endpoint, protocol="grpc", spill_dir=spill_dir, queue_max_events=2)
+    delivery = Delivery(config, {}, "0")
+    pending = [delivery.hold(event(f"a.pending{number}.success"), None, "journaled") for number in range(20)]
+    for number in range(20):
+        delivery.put(event(f"a.plain{number}.success"), None, "journaled")
+    far_end.refusals = 0
+    far_end.delay_s = 0.05
+    for each in pending:
+        time.sleep(0.05)
+        each.release()
+    assert delivery.close(20)
+    names = [carrier.name for carrier in far_end.carriers]
+    assert len(set(names)) == 40
+    assert list(spill_dir.iterdir()) == []
+
+
+def test_an_end_after_the_shutdown_touches_nothing(far_end: FarEnd, spill_dir: Path, tmp_path: Path):
+    """Its file is closed: what the application opened since under the same descriptor stays as it is."""
+    delivery = Delivery(Config(endpoint=far_end.endpoint, protocol="grpc", spill_dir=spill_dir), {}, "0")
+    pending = [delivery.hold(event(), None, "journaled") for _ in range(3)]
+    delivery.close(1)
+    bystanders = [(tmp_path / str(number)).open("w") for number in range(10)]
+    pending[0].release()
+    pending[1].fail("rolled back")
+    for bystander in bystanders:
+        bystander.close()
+    assert {(tmp_path / str(number)).stat().st_size for number in range(10)} == {0}
+    [left] = spill_dir.iterdir()
+    assert len(_segment.read(left.read_bytes()).unresolved) == 3
