@@ -5,6 +5,7 @@ import socket
 import subprocess
 import sys
 import time
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -181,6 +182,34 @@ def test_odd_values_cost_no_event(far_end: FarEnd, provider: TracerProvider):
     assert wire.NOTES in unreadable
     assert wire.NOTES not in plain
     assert otel_audit.statistics().wrong == 2
+
+
+def test_nothing_secret_is_written_shown_or_sent(far_end: FarEnd, provider: TracerProvider, spill_dir: Path):
+    """Neither in the spill file, nor on the application's span, nor in what leaves, whoever said it."""
+    far_end.refusals = 1_000_000
+    _configure(far_end, provider)
+    with (
+        provider.get_tracer("t").start_as_current_span(
+            "work", attributes={"http.target": "/pay?token=s3cr3t-1"}
+        ) as span,
+        otel_audit.bind(session_id="4111 1111-1111 1111", path="/x?api_key=s3cr3t-2"),
+    ):
+        otel_audit.record(
+            "payment.capture.success",
+            after={"card": {"number": "5555555555554444"}, "password": "s3cr3t-3"},
+            reason="Authorization: Bearer s3cr3t-4-0123456789",
+            metadata={"client_secret": "s3cr3t-5", "kept": "order-1"},
+        )
+    [file] = spill_dir.iterdir()
+    written = file.read_bytes()
+    far_end.refusals = 0
+    assert otel_audit.flush(10)
+    sent = far_end.carriers[0].SerializeToString()
+    shown = repr(dict(span.events[0].attributes)).encode()  # type: ignore[attr-defined]
+    for where in (written, sent, shown):
+        assert b"order-1" in where
+        for secret in (b"s3cr3t", b"4111 1111", b"5555555555554444"):
+            assert secret not in where
 
 
 def test_a_full_queue_counts_what_it_cannot_take():
