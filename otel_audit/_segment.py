@@ -1,7 +1,9 @@
 """One spill file: events of one process, one after the other, readable up to wherever the process died.
 
 A file is a row of frames: length and CRC-32 of what follows (both 32 bits, little-endian), then kind, number, time,
-trace id, parent span id and the event's own bytes. The first frame is the header: whose stream and resource it is.
+trace id, parent span id and the event's own bytes, then a mark. The first frame is the header: whose stream and
+resource it is. A process killed in the middle of a write leaves a frame without its mark, an event whose ``record()``
+never returned; a frame with its mark that cannot be read is damage.
 """
 
 import os
@@ -16,6 +18,9 @@ from otel_audit._event import Event, Numbered
 
 _FRAME = struct.Struct("<II")
 _BODY = struct.Struct("<BQQ16s8s")
+
+#: Stands in no event: MessagePack never uses 0xC1.
+_MARK = b"\xc1audit\xc1\n"
 
 _HEADER = 0
 EVENT = 1
@@ -139,7 +144,8 @@ def read(data: bytes, since: int = 0) -> Contents:
     while at < len(data):
         body = _body(data, at)
         if body is None:
-            problem = f"not readable from byte {at} of {len(data)} on"
+            if reading.header is None or data.find(_MARK, at) >= 0:
+                problem = f"not readable from byte {at} of {len(data)} on"
             break
         try:
             reading.take(body, counts=at >= since)
@@ -147,6 +153,10 @@ def read(data: bytes, since: int = 0) -> Contents:
             problem = f"no sense from byte {at} on: {error}"
             break
         at += _FRAME.size + len(body)
+        if not _MARK.startswith(data[at : at + len(_MARK)]):
+            problem = f"no mark at byte {at}"
+            break
+        at += len(_MARK)
     if reading.header is None and problem is None and data:
         problem = "no header"
     return Contents(reading.header, tuple(reading.events), tuple(reading.pending.values()), problem)
@@ -190,11 +200,11 @@ def _frame(kind: int, number: int, event: Event) -> bytes:
     said, time_ns, trace_id, parent_span_id = event
     head = _BODY.pack(kind, number, time_ns, trace_id.to_bytes(16), parent_span_id.to_bytes(8))
     checksum = zlib.crc32(said, zlib.crc32(head))
-    return b"".join((_FRAME.pack(len(head) + len(said), checksum), head, said))
+    return b"".join((_FRAME.pack(len(head) + len(said), checksum), head, said, _MARK))
 
 
 def _body(data: bytes, at: int) -> memoryview | None:
-    """The frame's body at *at*; None when it is cut short or its checksum is another."""
+    """The frame's body at *at*; None when it is cut short, or its checksum is another."""
     if at + _FRAME.size > len(data):
         return None
     length, checksum = _FRAME.unpack_from(data, at)

@@ -126,7 +126,9 @@ def test_files_that_make_no_sense_are_set_aside(tmp_path: Path, far_end: FarEnd,
     """Corrupt, foreign, a link, a directory, a pipe, written by others: named in the log, none blocks the good."""
     good = _left_by_a_dead_process(tmp_path, name="a")
     torn = _left_by_a_dead_process(tmp_path, name="b")
-    torn.write_bytes(torn.read_bytes()[:-5])
+    torn.write_bytes(torn.read_bytes()[:-20])  # killed in the middle of a write: nothing to look at
+    damaged = _left_by_a_dead_process(tmp_path, name="d")
+    damaged.write_bytes(damaged.read_bytes().replace(b"left.d3", b"left.x3"))
     others = _left_by_a_dead_process(tmp_path, name="c")
     others.chmod(0o622)
     (tmp_path / "foreign.spill").write_bytes(b"PK\x03\x04 an archive")
@@ -140,9 +142,10 @@ def test_files_that_make_no_sense_are_set_aside(tmp_path: Path, far_end: FarEnd,
     assert sorted(carrier.name for carrier in far_end.carriers) == [
         *("left.a1.success", "left.a2.success", "left.a3.success"),
         *("left.b1.success", "left.b2.success"),
+        *("left.d1.success", "left.d2.success"),
     ]
     aside = {path.name.removesuffix(".set-aside") for path in tmp_path.glob("*.set-aside")}
-    assert aside == {torn.name, others.name, "foreign.spill", "link.spill", "directory.spill", "pipe.spill"}
+    assert aside == {damaged.name, others.name, "foreign.spill", "link.spill", "directory.spill", "pipe.spill"}
     said = [record.__dict__ for record in caplog.records if "set aside" in record.message]
     named = {Path(record["file"]).name for record in said}
     assert named == aside
