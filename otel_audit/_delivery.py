@@ -3,33 +3,33 @@
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
-from uuid import UUID
 
 from opentelemetry.sdk.trace import ReadableSpan
 
-from otel_audit import _segment, _value, wire
+from otel_audit import _segment, _value
+from otel_audit._backlog import Backlog, report_batch
 from otel_audit._config import Config, Guarantee
 from otel_audit._enforced import Ask, Desk
-from otel_audit._event import Event, Numbered, said_of
+from otel_audit._event import Event
 from otel_audit._exporter import Answer
 from otel_audit._fork import around_forks
 from otel_audit._pending import PendingEvent
 from otel_audit._queue import Item, Queue
 from otel_audit._segment import Header, Segment
 from otel_audit._sender import Batch, Sender
-from otel_audit._spill import LeftBehind, Place, Spill
-from otel_audit._stream import Stream, report_of
+from otel_audit._spill import Place, Spill
+from otel_audit._stream import Stream
 
 _log = logging.getLogger("otel_audit")
 
 NOT_RECORDED = "it could not be recorded"
 #: How long events gather before they leave, and how often the thread looks whether their spans have ended.
 _GATHER_S = 0.05
-#: How often it looks after its own files, after files left behind, and how often it reports.
-_LOOK_EVERY_S, _SCAN_EVERY_S, _REPORT_EVERY_S = 1.0, 10.0, 30.0
+#: How often it looks after its own files, and how often it reports.
+_LOOK_EVERY_S, _REPORT_EVERY_S = 1.0, 30.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,13 +87,13 @@ class Delivery:
         self._queue = Queue(self._config.queue_max_events, self._config.queue_max_bytes)
         self._spill = self._new_spill()
         self._desk = Desk(self._config, self._version, self._resource, self.stream.source_id, self._settled)
-        self._backlog: Iterator[Batch] | None = None
+        self._backlog = self._new_backlog()
         self._sender = None
         self._hurry_until = self._gather_until = 0.0
         self._ended = self._closed = False
         self._pending_in_memory = 0
         self._delivered = self._unspilled = self._unconfirmed = self._wrong = 0
-        self._look_at = self._scan_at = 0.0
+        self._look_at = 0.0
         self._report_at = time.monotonic() + _REPORT_EVERY_S
 
     def _hold_still(self) -> None:
@@ -119,6 +119,12 @@ class Delivery:
             return None
         header = Header(self.stream.source_id, self._resource, self._version)
         return Spill(self._config.spill_dir, self._config.spill_max_bytes, header)
+
+    def _new_backlog(self) -> Backlog | None:
+        if self._spill is None:
+            return None
+        own = (self.stream.source_id, self._resource)
+        return Backlog(self._config, self._spill, self._lock, *own, self._now_ns)
 
     def _start_if_others_may_need_us(self) -> None:
         """A process that journals sends on what dead ones left, though it never records anything itself."""
@@ -338,7 +344,7 @@ class Delivery:
                     self._queue.ripen(now, hurry)
                     if self._queue.ready:
                         return self._own_batch()
-                if self._backlog is not None or (self._spill is not None and self._spill.has_overflowed):
+                if self._backlog is not None and self._backlog.waits:
                     return None
                 chores = min(self._report_at, self._look_at if self._spill is not None else self._report_at)
                 if now >= chores:
@@ -352,19 +358,12 @@ class Delivery:
         return Batch(self.stream.source_id, self._resource, items, queued=True)
 
     def next_from_disk(self) -> Batch | None:
-        """The next events that are in no memory: our own first, then those that dead processes left."""
-        if self._backlog is None:
-            self._backlog = self._overflowed() or self._left_behind()
-        if self._backlog is None:
-            return None
-        try:
-            return next(self._backlog)
-        except StopIteration:
-            pass
-        except OSError as error:
-            _log.warning("audit spill file cannot be read", extra={"reason": str(error)})
-        self._backlog = None
-        return None
+        """The next events that are in no memory."""
+        batch = None if self._backlog is None else self._backlog.next()
+        if batch is None:
+            with self._lock:
+                self._moved.notify_all()  # whoever flushes waits for what was read back, too
+        return batch
 
     def report(self) -> Batch | None:
         """What the stream knows of itself, when that is due."""
@@ -372,7 +371,9 @@ class Delivery:
             if time.monotonic() < self._report_at and not self._ended:
                 return None
             self._report_at = time.monotonic() + _REPORT_EVERY_S
-            return self._report_batch(self.stream.report()) if self.stream.changed else None
+            if not self.stream.changed:
+                return None
+            return report_batch(self._resource, self.stream.report(), self._now_ns())
 
     def reported(self, batch: Batch) -> None:
         """The receiver has the report."""
@@ -404,10 +405,10 @@ class Delivery:
         """The receiver has answered for all of *batch*."""
         with self._lock:
             if answer.rejected:
-                self._lose(f"rejected: {answer.message}"[:200], answer.rejected)
-            elif answer.message and batch.items[0].number:
+                self._lost_from(batch, f"rejected: {answer.message}", answer.rejected)
+            elif answer.message:
                 _log.error("audit events quarantined by the receiver", extra={"reason": answer.message})
-            if answer.receipt is None and not answer.message and self._is_own(batch):
+            elif answer.receipt is None and self._is_own(batch):
                 if not self._unconfirmed:
                     _log.warning("audit events are taken without a receipt: whether they are durable is unconfirmed")
                 self._unconfirmed += len(batch.items)
@@ -416,8 +417,15 @@ class Delivery:
     def refused(self, batch: Batch, reason: str) -> None:
         """The receiver will never take this one event."""
         with self._lock:
-            self._lose(reason[:200], len(batch.items))
+            self._lost_from(batch, reason, len(batch.items))
             self._settle(batch, 0)
+
+    def _lost_from(self, batch: Batch, reason: str, count: int) -> None:
+        if self._is_own(batch):
+            self._lose(reason[:200], count)
+        else:
+            facts = {"count": count, "reason": reason, "source": batch.source_id}
+            _log.error("audit events of a process that ended were refused", extra=facts)
 
     def _settle(self, batch: Batch, delivered: int) -> None:
         if self._closed:
@@ -449,75 +457,3 @@ class Delivery:
                 self._wake()
             else:
                 self.stream.abandon(item.number)
-
-    # -- batches from disk; a batch has been answered when the next one is asked for
-
-    def _overflowed(self) -> Iterator[Batch] | None:
-        with self._lock:
-            segment = None if self._spill is None else self._spill.overflowed()
-            return None if segment is None else self._read_back(segment, segment.size)
-
-    def _read_back(self, segment: Segment, end: int) -> Iterator[Batch]:
-        for items in self._in_batches(segment.overflowed(end)):
-            yield Batch(self.stream.source_id, self._resource, items)
-        with self._lock:
-            if self._spill is not None:
-                self._spill.read_back(segment, end)
-            self._moved.notify_all()
-
-    def _left_behind(self) -> Iterator[Batch] | None:
-        if self._spill is None or time.monotonic() < self._scan_at:
-            return None
-        self._scan_at = time.monotonic() + _SCAN_EVERY_S
-        return self._sent_on(self._spill.left_behind())
-
-    def _sent_on(self, files: Iterator[LeftBehind]) -> Iterator[Batch]:
-        while True:
-            with self._lock:
-                left = next(files, None)
-            if left is None:
-                return
-            header, events, last = left.contents.header, left.contents.events, left.contents.last
-            if header is None:
-                left.finish()
-                continue
-            answered = False
-            try:
-                unknown = tuple(Numbered(0, _of_unknown_outcome(event)) for event in left.contents.unresolved)
-                for items in self._in_batches(events + unknown):
-                    yield Batch(header.source_id, header.resource, items)
-                if last:
-                    yield self._report_batch(report_of(header.source_id, last), header)
-                answered = True
-            finally:
-                if answered:
-                    left.finish()
-                else:
-                    left.put_back()
-            _log.info(
-                "audit events of a process that ended were sent on",
-                extra={"events": len(events) + len(unknown), "source": header.source_id},
-            )
-
-    def _in_batches(self, events: Sequence[Numbered]) -> Iterator[list[Item]]:
-        batch: list[Item] = []
-        size = 0
-        for number, event in events:
-            size += len(event.said)
-            if batch and (len(batch) >= self._config.batch_max_events or size > self._config.batch_max_bytes):
-                yield batch
-                batch, size = [], len(event.said)
-            batch.append(Item(number, event))
-        if batch:
-            yield batch
-
-    def _report_batch(self, report: dict[str, Any], header: Header | None = None) -> Batch:
-        said = said_of(wire.STREAM_REPORT, report)
-        event = Event(said, self._now_ns(), UUID(report[wire.RECORD_ID]).int, 0)
-        source_id, resource = report[wire.SOURCE_ID], self._resource if header is None else header.resource
-        return Batch(source_id, resource, [Item(0, event)])
-
-
-def _of_unknown_outcome(event: Event) -> Event:
-    name, attributes = event.read()
-    return event._replace(said=said_of(name, {**attributes, wire.OUTCOME: "unknown"}))

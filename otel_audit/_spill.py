@@ -132,6 +132,11 @@ class Spill:
         segment.cut = end if segment.size > end else None
         self._drop_if_idle(segment)
 
+    def give_up(self, segment: Segment) -> None:
+        """A file cannot be read back now: it is left for another process, or for us, to try again."""
+        del self._segments[segment.name]
+        segment.close()
+
     def look(self) -> None:
         """Called about every second: cut back a file that is done with, find out whether files or directory went."""
         active = self._active

@@ -11,10 +11,12 @@ from pathlib import Path
 
 import pytest
 
+from otel_audit import _backlog
 from otel_audit._config import Config
 from otel_audit._delivery import Delivery
 from otel_audit._directory import SpillDirectory, Unsafe
-from otel_audit._segment import EVENT, Header
+from otel_audit._event import Numbered
+from otel_audit._segment import EVENT, Header, Segment
 from otel_audit._spill import Spill
 from tests.sdk.events import event
 from tests.sdk.far_end import FarEnd, attributes
@@ -240,6 +242,42 @@ def test_memory_overflows_to_disk(tmp_path: Path, far_end: FarEnd):
     assert sorted(numbers) == list(range(1, 351))
     assert delivery.statistics().delivered == 350
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_file_that_cannot_be_read_back_is_tried_again(
+    tmp_path: Path, far_end: FarEnd, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+):
+    """The disk fails once: the file is let go, and found again like one that a dead process left."""
+    monkeypatch.setattr(_backlog, "_SCAN_EVERY_S", 0.2)
+    read, failures = Segment.overflowed, iter([OSError(5, "the disk fails")])
+
+    def failing_once(segment: Segment, end: int) -> tuple[Numbered, ...]:
+        for failure in failures:
+            raise failure
+        return read(segment, end)
+
+    monkeypatch.setattr(Segment, "overflowed", failing_once)
+    far_end.refusals = 1_000_000
+    delivery = _delivery(far_end, tmp_path, queue_max_events=10)
+    _put(delivery, 50)
+    far_end.refusals = 0
+    _until(lambda: len({carrier.span_id for carrier in far_end.carriers}) == 50)
+    assert delivery.close(20)
+    assert any("cannot be read" in record.message for record in caplog.records)
+
+
+def test_what_the_receiver_refuses_of_a_dead_process_is_said(
+    tmp_path: Path, far_end: FarEnd, caplog: pytest.LogCaptureFixture
+):
+    """It is no loss of ours, and it does not come again."""
+    _left_by_a_dead_process(tmp_path)
+    far_end.bytes_max = 10
+    delivery = _delivery(far_end, tmp_path)
+    _until(lambda: list(tmp_path.iterdir()) == [])
+    delivery.close(5)
+    said = [record.__dict__ for record in caplog.records if "were refused" in record.message]
+    assert {record["source"] for record in said} == {"0190b0c4-1111-7abc-8def-000000000097"}
+    assert delivery.statistics().lost == {}
 
 
 def test_files_are_deleted_as_they_are_answered(tmp_path: Path, far_end: FarEnd):
