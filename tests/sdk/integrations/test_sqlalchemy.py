@@ -5,10 +5,11 @@ import contextvars
 import gc
 import threading
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
-from sqlalchemy import Engine, ForeignKey, create_engine, event, insert, select, text
-from sqlalchemy.exc import DBAPIError, IntegrityError
+from sqlalchemy import Engine, ForeignKey, create_engine, event, func, insert, select, text
+from sqlalchemy.exc import DBAPIError, IntegrityError, SAWarning
 from sqlalchemy.ext.asyncio import AsyncSession, create_async_engine
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column, sessionmaker
 
@@ -193,6 +194,149 @@ def test_savepoints_that_are_open_at_the_rollback(session: Session):
     assert told == ["failed"]
 
 
+_JOINS = ["conditional_savepoint", "create_savepoint"]
+
+
+@pytest.mark.parametrize("mode", _JOINS)
+@pytest.mark.parametrize("committed", [True, False])
+def test_a_session_inside_the_transaction_of_a_connection(engine: Engine, mode: Any, committed: bool):
+    """Its commit proves nothing yet: the connection's transaction decides, and what was recorded there goes with it."""
+    with engine.connect() as connection:
+        transaction = connection.begin()
+        before = _record()
+        with Session(connection, join_transaction_mode=mode) as session:
+            session.add(Order(id=1))
+            inside = _record()
+            session.commit()
+        assert (before, inside) == ([], [])
+        transaction.commit() if committed else transaction.rollback()
+    end = ["happened"] if committed else ["failed"]
+    assert (before, inside) == (end, end)
+
+
+def test_a_session_inside_the_savepoint_of_a_connection(engine: Engine):
+    """The savepoint is undone after the session's commit, and the session's events with it."""
+    with engine.begin() as connection:
+        savepoint = connection.begin_nested()
+        with Session(connection) as session:
+            session.add(Order(id=1))
+            told = _record()
+            session.commit()
+        savepoint.rollback()
+        outer = _record()
+    assert (told, outer) == (["failed"], ["happened"])
+
+
+def test_a_session_that_may_commit_the_transaction_of_a_connection(engine: Engine):
+    """It was told to control it fully: its commit is the commit."""
+    with engine.connect() as connection:
+        connection.begin()
+        with Session(connection, join_transaction_mode="control_fully") as session:
+            session.add(Order(id=1))
+            told = _record()
+            session.commit()
+            assert told == ["happened"]
+
+
+def test_a_session_whose_connection_was_rolled_back(engine: Engine):
+    """Its own commit says nothing any more, and raises nothing."""
+    with engine.connect() as connection:
+        connection.begin()
+        with Session(connection) as session:
+            session.add(Order(id=1))
+            session.flush()
+            told = _record()
+            connection.rollback()
+            session.commit()
+    assert told == ["failed"]
+
+
+@pytest.mark.parametrize(("wrote", "end"), [(True, ["failed"]), (False, ["happened"])])
+def test_a_connection_that_a_session_used_before(engine: Engine, wrote: bool, end: list[str]):
+    """Once the session has ended, the connection speaks for itself."""
+    with engine.connect() as connection, Session(connection) as session:
+        session.scalars(select(Order)).all()
+        session.commit()
+        connection.execute(insert(Order).values(id=1) if wrote else select(Order))
+        told = _record()
+    assert told == end
+
+
+def test_a_rollback_that_fails(engine: Engine):
+    """The database is gone, and SQLAlchemy tells of no rollback: it was asked for all the same."""
+    with Session(engine) as session, engine.connect() as other:
+        backend = session.scalar(select(func.pg_backend_pid()))
+        told = _record()
+        other.execute(select(func.pg_terminate_backend(backend)))
+        with pytest.raises(DBAPIError):
+            session.rollback()
+    assert told == ["failed"]
+
+
+@pytest.mark.parametrize("way", ["changed", "deleted"])
+@pytest.mark.parametrize("end", ["close", "reset"])
+def test_closing_a_session_with_changes_made_after_the_event(engine: Engine, way: str, end: str):
+    """They are dropped before SQLAlchemy tells that the session is closed."""
+    with Session(engine) as session:
+        session.add(Order(id=1))
+        session.commit()
+        order = session.get_one(Order, 1)
+        told = _record()
+        if way == "changed":
+            order.after = 1
+        else:
+            session.delete(order)
+        getattr(session, end)()
+        assert told == ["failed"]
+
+
+@pytest.mark.parametrize(
+    ("statement", "end"),
+    [
+        ("/* who asks */ SELECT 1", "happened"),
+        ("(SELECT 1) UNION (SELECT 2)", "happened"),
+        ("TABLE orders", "happened"),
+        ("EXPLAIN SELECT 1", "happened"),
+        ("WITH one AS (SELECT id FROM orders FOR UPDATE) SELECT * FROM one", "happened"),
+        ("WITH one AS (INSERT INTO orders (id) VALUES (1) RETURNING id) SELECT * FROM one", "failed"),
+        ("EXPLAIN ANALYZE INSERT INTO orders (id) VALUES (1)", "failed"),
+        ("-- only\nDELETE FROM orders", "failed"),
+    ],
+)
+def test_which_texts_write(engine: Engine, statement: str, end: str):
+    """What begins like a question may be none."""
+    with Session(engine) as session:
+        session.execute(text(statement))
+        told = _record()
+    assert told == [end]
+
+
+def test_a_common_table_expression_reads(engine: Engine):
+    """As SQLAlchemy writes one."""
+    orders = select(Order.id).cte("found")
+    with Session(engine) as session:
+        session.execute(select(orders)).all()
+        told = _record()
+    assert told == ["happened"]
+
+
+def test_autocommit(engine: Engine):
+    """Every statement stands at once: a plain connection has nothing to wait for, no rollback undoes a session's."""
+    at_once = engine.execution_options(isolation_level="AUTOCOMMIT")
+    with at_once.connect() as connection:
+        connection.execute(insert(Order).values(id=1))
+        plain = _record()
+    with Session(at_once) as session:
+        session.add(Order(id=2))
+        session.flush()
+        written = _record()
+        session.rollback()
+        session.begin()
+        empty = _record()
+        session.rollback()
+    assert (plain, written, empty) == (["outside"], ["happened"], ["failed"])
+
+
 def test_closing_a_session_that_only_read(engine: Engine):
     """Nothing is undone: what was recorded meanwhile stands."""
     with Session(engine) as session:
@@ -341,6 +485,61 @@ def test_plain_savepoints(engine: Engine):
     assert released == ["happened"]
 
 
+def test_a_plain_savepoint_around_an_open_one(engine: Engine):
+    """It is undone with all that is in it, and nothing else is."""
+    with engine.begin() as connection:
+        outer = _record()
+        savepoint = connection.begin_nested()
+        middle = _record()
+        connection.begin_nested()
+        inner = _record()
+        with pytest.warns(SAWarning, match="deassociated"):
+            savepoint.rollback()
+        assert (outer, middle, inner) == ([], ["failed"], ["failed"])
+    assert outer == ["happened"]
+
+
+class _Cancelled(BaseException):
+    pass
+
+
+def test_a_commit_that_is_cancelled(engine: Engine):
+    """Nobody heard the database's answer; that is no success, of a session or of a plain connection."""
+
+    def cancelled(connection: object) -> None:
+        raise _Cancelled
+
+    own = create_engine(engine.url)
+    own.dialect.do_commit = cancelled  # type: ignore[method-assign]
+    with Session(own) as session:
+        session.add(Order(id=1))
+        of_session = _record()
+        with pytest.raises(_Cancelled):
+            session.commit()
+    with own.connect() as connection:
+        connection.execute(insert(Order).values(id=2))
+        plain = _record()
+        with pytest.raises(_Cancelled):
+            connection.commit()
+        assert plain == ["failed"]
+    own.dispose()
+    assert of_session == ["failed"]
+
+
+def test_a_second_phase_that_fails(engine: Engine):
+    """What was prepared is gone: no success is told, and nothing waits for ever."""
+    with engine.connect() as connection, engine.connect() as other:
+        connection.detach()  # psycopg leaves it in two phases
+        transaction = connection.begin_twophase("ours")
+        connection.execute(insert(Order).values(id=1))
+        told = _record()
+        transaction.prepare()
+        other.execution_options(isolation_level="AUTOCOMMIT").exec_driver_sql("ROLLBACK PREPARED 'ours'")
+        with pytest.raises(DBAPIError):
+            transaction.commit()
+        assert told == ["failed"]
+
+
 def test_a_plain_commit_that_fails(engine: Engine):
     """The event comes before the COMMIT: it must not be taken for its success."""
     told: list[list[str]] = []
@@ -388,6 +587,30 @@ def test_async_sessions(postgres_url: str):
     assert asyncio.run(work()) == [["happened"], ["failed"], ["happened"]]
 
 
+def test_async_commits_that_the_database_answers_with_a_rollback(postgres_url: str):
+    """As of a session that is not; and what was not flushed at the close is missed there too."""
+
+    async def work() -> list[list[str]]:
+        engine = create_async_engine(postgres_url.replace("postgresql://", "postgresql+psycopg://"))
+        async with AsyncSession(engine) as session:
+            session.add(Order(id=1))
+            await session.flush()
+            aborted = _record()
+            with pytest.raises(DBAPIError):
+                await session.execute(text("SELECT 1/0"))
+            await session.commit()
+        async with AsyncSession(engine) as session:
+            session.add(Order(id=1))
+            await session.commit()
+            order = await session.get_one(Order, 1)
+            closed = _record()
+            await session.delete(order)
+        await engine.dispose()
+        return [aborted, closed]
+
+    assert asyncio.run(work()) == [["failed"], ["failed"]]
+
+
 class _Unstored:
     def release(self) -> Awaited | None:
         return self
@@ -415,6 +638,33 @@ def test_what_is_not_stored_comes_out_of_the_commit(session: Session):
     told = _record()
     session.commit()
     assert told == ["happened"]
+
+
+def test_what_is_not_stored_comes_out_of_a_block(engine: Engine):
+    """The session's own block raises it; what it wrote stands, and what else was recorded is told."""
+    told: list[list[str]] = []
+
+    def commit() -> None:
+        with sessionmaker(engine).begin() as session:
+            session.add(Order(id=1))
+            _add(_Unstored())
+            told.append(_record())
+
+    with pytest.raises(AuditNotStored):
+        commit()
+    with engine.connect() as connection:
+        assert connection.scalars(select(Order.id)).all() == [1]
+    assert told == [["happened"]]
+
+
+def test_what_is_not_stored_when_nobody_listens(engine: Engine, caplog: pytest.LogCaptureFixture):
+    """A session that only read and is thrown away has no caller to raise to: it is logged."""
+    session = Session(engine)
+    session.scalars(select(Order)).all()
+    _add(_Unstored())
+    del session
+    gc.collect()
+    assert "events of a transaction thrown away could not be told" in caplog.messages
 
 
 def test_what_is_not_stored_comes_out_of_a_plain_commit(engine: Engine):
