@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from typing import Protocol, TypeVar
 
 from receiver.errors import Damaged, Unavailable
-from receiver.journal import Row
+from receiver.row import Row
 
 BACKOFF_FIRST_S = 0.1
 BACKOFF_MAX_S = 5.0

@@ -16,8 +16,9 @@ LAYERS = [
     {"follower", "elastic"},
     {"journal", "outbox", "spool", "streams"},
     {"sqlite"},
-    {"tokens"},
+    {"own", "tokens"},
     {"config"},
+    {"row"},
     {"anyvalue", "clock", "errors", "metrics", "sentence"},
 ]
 ROW = {name: row for row, names in enumerate(LAYERS) for name in names}

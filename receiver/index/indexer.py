@@ -6,7 +6,7 @@ from otel_audit.canonical import unix_ns
 from receiver.clock import Clock, now_ns
 from receiver.index.partition import Partitioning, current_and_next, partition_of
 from receiver.index.port import EntryIndex, Filed
-from receiver.journal import Row, entry_of
+from receiver.row import Row, entry_of
 
 
 class Indexer:

@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from receiver.errors import Damaged, Unavailable
-from receiver.journal.row import Kind, Row
 from receiver.journal.table import FILE
+from receiver.row import Kind, Row
 from receiver.sqlite import open_reader
 
 _COLUMNS = 'seq, kind, tenant, event_id, number, "values", seen, outlier, received_ns'

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import orjson
 
-from receiver.journal.row import Draft
+from receiver.row import Draft
 
 FILE = "journal.db"
 

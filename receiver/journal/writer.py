@@ -14,8 +14,8 @@ from receiver.errors import Busy, Damaged, ReceiverError, Unavailable
 from receiver.journal import table
 from receiver.journal.checkpointer import Checkpointer
 from receiver.journal.lock import DirectoryLock
-from receiver.journal.row import Draft
 from receiver.journal.table import FILE, MIGRATIONS, Appended
+from receiver.row import Draft
 from receiver.sqlite import open_writer
 
 

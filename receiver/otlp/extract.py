@@ -15,8 +15,8 @@ from otel_audit import wire
 from otel_audit.canonical import canonical, derived_event_id, rfc3339
 from receiver.anyvalue import attributes_of
 from receiver.clock import DAY_NS
-from receiver.journal import Draft
 from receiver.otlp.seen import Spans
+from receiver.row import Draft
 
 #: Further ahead than this an event's time is not believed.
 AHEAD_MAX_NS = DAY_NS

@@ -15,7 +15,7 @@ import pytest
 from receiver import config
 from receiver.errors import Busy, WrongSettings
 from receiver.journal import FILE, Appended, Journal, JournalReader, entry_of
-from receiver.journal.row import Row
+from receiver.row import Row
 from tests.receiver.drafts import draft
 
 SETTINGS = config.Journal()
