@@ -24,7 +24,7 @@ LAYERS = [
 ROW = {name: row for row, names in enumerate(LAYERS) for name in names}
 
 #: What the receiver may know of the SDK.
-CONTRACT = {"entry", "wire", "canonical", "catalog"}
+CONTRACT = {"entry", "wire", "canonical", "catalog", "redact"}
 
 
 def _imports(package: str) -> Iterator[tuple[str, str]]:
