@@ -1,4 +1,4 @@
-"""The commands that ask: ``search``, ``show``, ``trace``, ``history``; through the API, as anyone else would.
+"""The commands that ask: ``search``, ``show``, ``trace``, ``history``, ``gaps``; through the API, as anyone else would.
 
 Exit codes: 0 found, 1 nothing found, 2 a wrong call, 3 the server was not reached or refused.
 """
@@ -37,6 +37,7 @@ def register(app: typer.Typer) -> None:
     app.command("show")(show)
     app.command("trace")(trace)
     app.command("history")(history)
+    app.command("gaps")(gaps)
 
 
 def search(filters: Filters = None, url: Url = DEFAULT_URL, token: Token = None, as_json: AsJson = False) -> None:
@@ -68,6 +69,22 @@ def history(
     """What became of a resource, oldest first: who changed it, when, and what."""
     path = f"/resources/{_part(resource_type)}/{_part(resource_id)}/history"
     _show(_get(url, token, path), as_json, _history_table)
+
+
+def gaps(
+    service: Annotated[str | None, typer.Option(help="streams of this service only")] = None,
+    state: Annotated[
+        str, typer.Option(help="missing, waiting (for ten minutes after a later one) or complete")
+    ] = "missing",
+    url: Url = DEFAULT_URL,
+    token: Token = None,
+    as_json: AsJson = False,
+) -> None:
+    """Which recorded events never came, by the process that recorded them. 0 when there are some, 1 when none."""
+    asked = [("state", state), *([("service", service)] if service is not None else [])]
+    answer = _get(url, token, "/completeness", asked)
+    _show(answer, as_json, _stream_table)
+    raise typer.Exit(FOUND if answer["streams"] else NOTHING)
 
 
 # -- asking
@@ -161,6 +178,23 @@ def _history_table(answer: Any) -> Table:
             _plain(entry["reason"] or entry["error_message"]),
         )
     table.caption = _plain(f"state: {_json(answer['state'])}")
+    return table
+
+
+def _stream_table(answer: Any) -> Table:
+    table = Table(
+        "service", "stream", "last seen", "received", "missing", "reported lost", box=None, header_style="bold"
+    )
+    for stream in answer["streams"]:
+        ranges = stream["missing"] or stream["waiting"]
+        table.add_row(
+            _plain(stream["service"]),
+            _plain(stream["source_id"]),
+            _plain(stream["last_seen"]),
+            f"{stream['received']} of {stream['last']}",
+            ", ".join(str(first) if first == last else f"{first}–{last}" for first, last in ranges),
+            _plain(", ".join(f"{reason} {count}" for reason, count in stream["reported_lost"].items())),
+        )
     return table
 
 

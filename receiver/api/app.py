@@ -6,11 +6,12 @@ from importlib.metadata import version
 
 from fastapi import FastAPI
 
-from receiver.api import entries, operations, problems, resources, traces
+from receiver.api import completeness, entries, operations, problems, resources, traces
 from receiver.config import Settings
 from receiver.correlate.desk import Desk
 from receiver.index.open import open_index
 from receiver.journal import JournalReader
+from receiver.streams import StreamReader
 from receiver.tokens import Tokens
 from receiver.traces.open import open_store
 
@@ -24,6 +25,7 @@ def create_app(settings: Settings) -> FastAPI:
         lambda: open_index(settings, write=False),
         lambda: open_store(settings, write=False),
         lambda: JournalReader.open(settings.data_dir),
+        lambda: StreamReader(settings.data_dir),
         traces_kept=settings.traces.keep,
     )
     return app_over(desk, settings)
@@ -47,7 +49,7 @@ def app_over(desk: Desk, settings: Settings) -> FastAPI:
     )
     problems.install(app)
     tokens = Tokens(settings.auth.tokens)
-    for noun in (entries, traces, resources):
+    for noun in (entries, traces, resources, completeness):
         app.include_router(noun.routes(desk, tokens), prefix=PREFIX)
     app.include_router(operations.routes(desk, settings.data_dir))
     return app

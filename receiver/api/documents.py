@@ -1,11 +1,13 @@
 """The shapes of the API's answers, for its OpenAPI document."""
 
+from collections.abc import Iterable
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
 from otel_audit.entry import Entry
-from receiver.api.params import SEARCH
+from receiver.api.params import SEARCH, STREAMS
+from receiver.streams import State
 
 
 class Document(BaseModel):
@@ -102,14 +104,40 @@ class TraceDocument(EntriesDocument):
     critical_path: list[str]
 
 
+class StreamDocument(Document):
+    source_id: str
+    service: str | None
+    state: State
+    first: int | None
+    last: int
+    received: int
+    missing: list[tuple[int, int]]
+    waiting: list[tuple[int, int]]
+    reported_lost: dict[str, int]
+    abandoned: list[int]
+    last_seen: str
+    silent_s: float
+
+
+class CompletenessDocument(Fresh):
+    streams: list[StreamDocument]
+    next_cursor: str | None
+
+
 _INTEGERS = {"status_code_min", "limit"}
 
-SEARCH_PARAMETERS: list[dict[str, Any]] = [
-    {
-        "name": name,
-        "in": "query",
-        "required": False,
-        "schema": {"type": "integer" if name in _INTEGERS else "string"},
-    }
-    for name in (*SEARCH, "cursor")
-]
+
+def _parameters(names: Iterable[str]) -> list[dict[str, Any]]:
+    return [
+        {
+            "name": name,
+            "in": "query",
+            "required": False,
+            "schema": {"type": "integer" if name in _INTEGERS else "string"},
+        }
+        for name in names
+    ]
+
+
+SEARCH_PARAMETERS = _parameters((*SEARCH, "cursor"))
+STREAM_PARAMETERS = _parameters(STREAMS)

@@ -14,6 +14,7 @@ from otel_audit.canonical import canonical, unix_ns
 from otel_audit.catalog import SEVERITIES, Outcome
 from receiver.api.problems import BadRequest, Fault
 from receiver.index.query import LIMIT_MAX, Order, Position, Query, TimeField, words_of
+from receiver.streams import STATES
 
 VALUE_MAX = 1024
 #: Beyond it an index could not tell the times of a query apart.
@@ -99,27 +100,48 @@ SEARCH: Mapping[str, tuple[str, Read]] = {
     "limit": ("limit", _whole(1, LIMIT_MAX)),
 }
 
+#: The parameters of ``GET /completeness``; a cursor is the id of the last stream shown.
+STREAMS: Mapping[str, tuple[str, Read]] = {
+    "service": ("service", _text),
+    "state": ("state", _one_of(*STATES)),
+    "limit": ("limit", _whole(1, LIMIT_MAX)),
+    "cursor": ("cursor", _text),
+}
 
-def read_query(tenant: str, parameters: Iterable[tuple[str, str]]) -> Query:
-    """The query that *parameters* ask; BadRequest names every unknown, repeated or wrong one."""
+
+def read_known(known: Mapping[str, tuple[str, Read]], parameters: Iterable[tuple[str, str]]) -> dict[str, Any]:
+    """What *parameters* say, by field; BadRequest names every unknown, repeated or wrong one."""
+    fields, faults = _read_known(known, parameters)
+    if faults:
+        raise BadRequest(faults)
+    return fields
+
+
+def _read_known(
+    known: Mapping[str, tuple[str, Read]], parameters: Iterable[tuple[str, str]]
+) -> tuple[dict[str, Any], list[Fault]]:
     fields: dict[str, Any] = {}
     faults: list[Fault] = []
-    cursor: str | None = None
     seen: set[str] = set()
     for name, value in parameters:
         if name in seen:
             faults.append(Fault(name, "is given twice"))
-        elif name == "cursor":
-            cursor = value
-        elif name not in SEARCH:
+        elif name not in known:
             faults.append(Fault(name, "is not a filter"))
         else:
-            field, read = SEARCH[name]
+            field, read = known[name]
             try:
                 fields[field] = read(value)
             except ValueError as error:
                 faults.append(Fault(name, str(error)))
         seen.add(name)
+    return fields, faults
+
+
+def read_query(tenant: str, parameters: Iterable[tuple[str, str]]) -> Query:
+    """The query that *parameters* ask; BadRequest names every unknown, repeated or wrong one."""
+    fields, faults = _read_known({**SEARCH, "cursor": ("cursor", str)}, parameters)
+    cursor: str | None = fields.pop("cursor", None)
     if fields.get("until_ns", _TIME_MAX_NS) < fields.get("since_ns", 0):
         faults.append(Fault("to", "lies before from"))
     query = Query(tenant=tenant, **fields) if not faults else Query(tenant=tenant)

@@ -187,6 +187,8 @@ def _quarantined(found: _Found, reception: Reception, reason: str) -> Draft:
         "raw": b64encode(raw).decode(),
         "received_at": facts["received_at"],
         "sender": facts["sender"],
+        "service_name": found.resource.get("service_name"),
+        **_place_in_stream(found.attributes),
     }
     return Draft(
         kind="quarantined",
@@ -198,6 +200,12 @@ def _quarantined(found: _Found, reception: Reception, reason: str) -> Draft:
         outlier=False,
         received_ns=reception.received_ns,
     )
+
+
+def _place_in_stream(attributes: Mapping[str, Any]) -> dict[str, Any]:
+    """The number it was sent under: what is broken was received all the same."""
+    source_id, sequence = attributes.get(wire.SOURCE_ID), attributes.get(wire.SEQUENCE)
+    return {"source": {"id": source_id, "sequence": sequence}} if isinstance(source_id, str) else {}
 
 
 def hex_id(raw: bytes, length: int) -> str | None:

@@ -13,7 +13,9 @@ from typer.testing import CliRunner
 from receiver.api.app import create_app
 from receiver.cli import app
 from receiver.cli_read import _span_tree
+from receiver.clock import now_ns
 from receiver.config import Settings
+from receiver.streams import MISSING_AFTER_NS
 from tests.contracts.entries import entry, event_id
 from tests.contracts.spans import TRACE, span
 from tests.receiver.api.conftest import Receiver
@@ -126,3 +128,20 @@ def test_a_server_that_is_not_there():
     code, text = _run("http://127.0.0.1:1", "search")
     assert code == 3
     assert "127.0.0.1:1" in text
+
+
+def test_gaps_are_listed(url: str, receiver: Receiver):
+    """1 when nothing is missing; else which numbers of which stream."""
+    assert _run(url, "gaps")[0] == 1
+    for number in (1, 4):
+        fields = {"source": {"id": "stream-1", "sequence": number}, "service_name": "payment"}
+        receiver.accept(entry(10 + number, **fields), received_ns=now_ns() - MISSING_AFTER_NS)
+    receiver.follow()
+    code, text = _run(url, "gaps", "--service", "payment")
+    assert code == 0
+    assert "2–3" in text
+    assert "2 of 4" in text
+    assert _run(url, "gaps", "--service", "another")[0] == 1
+    assert _run(url, "gaps", "--state", "wrong")[0] == 2
+    code, text = _run(url, "gaps", "--json")
+    assert json.loads(text)["streams"][0]["missing"] == [[2, 3]]

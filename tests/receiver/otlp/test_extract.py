@@ -224,6 +224,15 @@ def test_a_broken_event_is_set_aside_and_its_neighbours_stored(broken: Any) -> N
     assert again == request(span(broken))
 
 
+def test_what_is_broken_keeps_its_place_in_its_stream() -> None:
+    """Its number was received, so it is not missing."""
+    broken = event(audit__outcome="maybe", audit__source__id="s-1", audit__sequence__number=7)
+    (draft,) = extract(request(span(broken)), RECEPTION).quarantined
+    values = orjson.loads(draft.values)
+    assert values["source"] == {"id": "s-1", "sequence": 7}
+    assert values["service_name"] == "shop"
+
+
 def test_an_unforeseen_failure_sets_one_event_aside(monkeypatch: pytest.MonkeyPatch) -> None:
     """Whatever goes wrong with one event is that event's matter alone."""
     inner = wire.read_event
