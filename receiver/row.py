@@ -18,7 +18,7 @@ class Draft:
     attributes. ``values`` is JSON: of an entry or a report the said fields (``event_id``, ``timestamp``,
     ``received_at``, ``sender`` and ``tenant`` among them); of what is quarantined ``reason``, ``received_at``,
     ``sender``, ``raw`` (base64 of a request with this one event) and, where it says them, ``service_name`` and
-    ``source``. ``seen`` is JSON of what the trace showed.
+    ``source``. ``seen`` is JSON of what the trace showed. ``anomalies`` stand in ``values``, too.
     """
 
     kind: Kind
@@ -29,6 +29,7 @@ class Draft:
     seen: bytes
     outlier: bool
     received_ns: int
+    anomalies: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

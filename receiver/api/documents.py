@@ -19,7 +19,6 @@ class EntryDocument(Entry):
 
     message: str
     changes: list[dict[str, Any]]
-    anomalies: list[str]
 
 
 class OneEntryDocument(EntryDocument):

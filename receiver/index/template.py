@@ -5,7 +5,7 @@ from typing import Any
 from receiver.index.document import INNER, PLAIN, STATES
 
 #: Grows with every change of what is below.
-VERSION = 1
+VERSION = 2
 #: Above the stock ``logs-*-*`` template (100), whose data streams cannot hold an event once for ever.
 PRIORITY = 500
 

@@ -14,7 +14,9 @@ from opentelemetry.proto.trace.v1.trace_pb2 import ResourceSpans, ScopeSpans, Sp
 from otel_audit import wire
 from otel_audit.canonical import canonical, derived_event_id, rfc3339
 from receiver.anyvalue import attributes_of
+from receiver.claims import ANYTHING, Claims
 from receiver.clock import DAY_NS
+from receiver.otlp.anomalies import anomalies_of
 from receiver.otlp.seen import Spans
 from receiver.row import Draft
 
@@ -31,6 +33,7 @@ class Reception:
     sender: str | None = None
     peer: str | None = None
     oldest_days: int = 2555
+    claims: Claims = ANYTHING
 
     @property
     def facts(self) -> dict[str, Any]:
@@ -44,12 +47,16 @@ class Reception:
 
 @dataclass(frozen=True, slots=True)
 class Extracted:
-    """The audit events of one request, ready for the journal; *problems* tells what was wrong with each broken one."""
+    """The audit events of one request, ready for the journal; *problems* tells what was wrong with each broken one.
+
+    *streams* are those its events say they are of.
+    """
 
     entries: tuple[Draft, ...] = ()
     quarantined: tuple[Draft, ...] = ()
     reports: tuple[Draft, ...] = ()
     problems: tuple[str, ...] = ()
+    streams: frozenset[str] = frozenset()
 
     @property
     def drafts(self) -> tuple[Draft, ...]:
@@ -90,8 +97,10 @@ def extract(request: ExportTraceServiceRequest, reception: Reception) -> Extract
     """Read the audit events out of *request*; the broken are set aside with their bytes, the others stored."""
     by_kind: dict[str, list[Draft]] = {"entry": [], "quarantined": [], "report": []}
     problems = []
+    streams = set()
     spans = Spans(request)
     for found in _audit_events(request):
+        streams.add(str(found.attributes.get(wire.SOURCE_ID, "")))
         try:
             draft = _draft(found, reception, spans)
         except Exception as error:  # whatever it is about this one event, its neighbours are stored
@@ -99,7 +108,13 @@ def extract(request: ExportTraceServiceRequest, reception: Reception) -> Extract
             problems.append(f"{found.event.name[:80] or '(no name)'}: {reason}")
             draft = _quarantined(found, reception, reason)
         by_kind[draft.kind].append(draft)
-    return Extracted(tuple(by_kind["entry"]), tuple(by_kind["quarantined"]), tuple(by_kind["report"]), tuple(problems))
+    return Extracted(
+        entries=tuple(by_kind["entry"]),
+        quarantined=tuple(by_kind["quarantined"]),
+        reports=tuple(by_kind["report"]),
+        problems=tuple(problems),
+        streams=frozenset(streams - {""}),
+    )
 
 
 def _audit_events(request: ExportTraceServiceRequest) -> Iterator[_Found]:
@@ -135,6 +150,9 @@ def _draft(found: _Found, reception: Reception, spans: Spans) -> Draft:
         **found.resource,
         **said,
     }
+    anomalies = anomalies_of(said, reception.claims)
+    if anomalies:
+        said["anomalies"] = anomalies
     return Draft(
         kind="report" if found.event.name == wire.STREAM_REPORT else "entry",
         tenant=reception.tenant,
@@ -144,6 +162,7 @@ def _draft(found: _Found, reception: Reception, spans: Spans) -> Draft:
         seen=orjson.dumps(spans.seen(found.resource_spans, found.span, found.on_carrier, said)),
         outlier=_is_outlier(time_ns, reception),
         received_ns=reception.received_ns,
+        anomalies=anomalies,
     )
 
 

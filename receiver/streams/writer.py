@@ -8,6 +8,7 @@ from typing import Any
 import orjson
 
 from otel_audit import wire
+from receiver.claims import UNAUTHORISED
 from receiver.errors import Unavailable
 from receiver.row import Row
 from receiver.sqlite import open_writer
@@ -67,8 +68,8 @@ class StreamWriter:
             said = orjson.loads(row.values)
             said = said.get("said", said)  # what was quarantined as a conflict
             source = said.get("source") or {}
-            if "id" not in source:
-                continue
+            if "id" not in source or UNAUTHORISED in said.get("anomalies", ()):
+                continue  # nobody closes, or opens, the gaps of another's stream
             key = (row.tenant, source["id"])
             seen = numbers.setdefault(key, [])
             self._see(key, said.get("service_name"), row.received_ns)

@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from otel_audit import wire
+from receiver.claims import UNAUTHORISED
 from receiver.clock import SECOND_NS
 from receiver.errors import Unavailable
 from receiver.row import Kind, Row
@@ -130,6 +131,15 @@ def test_a_quarantined_event_was_received(streams: Streams) -> None:
         entry(None),
     )
     assert (streams.one().state, streams.one().received) == ("complete", 3)
+
+
+def test_who_claims_too_much_fills_no_gap(streams: Streams) -> None:
+    """Nor does it open one, with an entry or a report."""
+    marked = {"anomalies": [UNAUTHORISED]}
+    streams.take(entry(1), entry(3))
+    for kind, told, at_ns in (entry(2), entry(9), report(last=9)):
+        streams.take((kind, told | marked, at_ns))
+    assert (streams.one().last, ranges(streams.one().missing)) == (3, [(2, 2)])
 
 
 def test_pages_filters_and_sums(streams: Streams) -> None:
