@@ -11,7 +11,7 @@ import orjson
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.proto.trace.v1.trace_pb2 import ResourceSpans, ScopeSpans, Span
 
-from otel_audit import wire
+from otel_audit import redact, wire
 from otel_audit.canonical import canonical, derived_event_id, rfc3339
 from receiver.anyvalue import attributes_of
 from receiver.claims import ANYTHING, Claims
@@ -127,7 +127,7 @@ def _audit_events(request: ExportTraceServiceRequest) -> Iterator[_Found]:
                 for event in span.events:
                     if not wire.is_audit_event(pair.key for pair in event.attributes):
                         continue
-                    attributes = attributes_of(event.attributes)
+                    attributes = _clean_attributes(event)
                     if attributes.get(wire.COPY) is True:
                         continue
                     if resource is None:
@@ -135,6 +135,14 @@ def _audit_events(request: ExportTraceServiceRequest) -> Iterator[_Found]:
                     place = (event.name, event.time_unix_nano)
                     yield _Found(resource_spans, scope_spans, span, event, attributes, resource, places[place])
                     places[place] += 1
+
+
+def _clean_attributes(event: Span.Event) -> dict[str, Any]:
+    """What the event says, without what must not be told, whoever sent it."""
+    attributes = attributes_of(event.attributes)
+    if redact.needed(attributes, event.SerializeToString()):
+        attributes, _ = redact.redact(attributes)
+    return attributes
 
 
 def _draft(found: _Found, reception: Reception, spans: Spans) -> Draft:
