@@ -64,11 +64,16 @@ def trace(
 
 
 def history(
-    resource_type: str, resource_id: str, url: Url = DEFAULT_URL, token: Token = None, as_json: AsJson = False
+    resource_type: str,
+    resource_id: str,
+    at: Annotated[str | None, typer.Option(help="up to this moment, RFC 3339")] = None,
+    url: Url = DEFAULT_URL,
+    token: Token = None,
+    as_json: AsJson = False,
 ) -> None:
     """What became of a resource, oldest first: who changed it, when, and what."""
     path = f"/resources/{_part(resource_type)}/{_part(resource_id)}/history"
-    _show(_get(url, token, path), as_json, _history_table)
+    _show(_get(url, token, path, [("at", at)] if at is not None else []), as_json, _history_table)
 
 
 def gaps(
@@ -168,7 +173,11 @@ def _entry_facts(entry: Any) -> Table:
 
 def _history_table(answer: Any) -> Table:
     table = Table("time", "who", "from where", "action", "changes", "why", box=None, header_style="bold")
+    broken = {each["event_id"]: each for each in answer["breaks"]}
     for entry in answer["entries"]:
+        if (found := broken.get(entry["event_id"])) is not None:
+            unrecorded = f"{_json(found['expected'])} ▶ {_json(found['found'])}"
+            table.add_row("", "nobody recorded", "", "", _plain(unrecorded), "", style="bold red")
         table.add_row(
             _plain(entry["timestamp"]),
             _plain(" ".join(filter(None, (entry["actor_type"], entry["user_id"])))),

@@ -6,7 +6,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict
 
 from otel_audit.entry import Entry
-from receiver.api.params import SEARCH, STREAMS
+from receiver.api.params import HISTORY, SEARCH, STREAMS
 from receiver.streams import State
 
 
@@ -49,10 +49,18 @@ class SearchDocument(EntriesDocument):
     total: TotalDocument
 
 
+class BreakDocument(Document):
+    event_id: str
+    after: str
+    expected: Any
+    found: Any
+
+
 class HistoryDocument(EntriesDocument):
     resource_type: str
     resource_id: str
     state: Any
+    breaks: list[BreakDocument]
 
 
 class SpanErrorDocument(Document):
@@ -140,3 +148,4 @@ def _parameters(names: Iterable[str]) -> list[dict[str, Any]]:
 
 SEARCH_PARAMETERS = _parameters((*SEARCH, "cursor"))
 STREAM_PARAMETERS = _parameters(STREAMS)
+HISTORY_PARAMETERS = _parameters(HISTORY)

@@ -108,6 +108,9 @@ STREAMS: Mapping[str, tuple[str, Read]] = {
     "cursor": ("cursor", _text),
 }
 
+#: The parameters of a history: the state at which moment.
+HISTORY: Mapping[str, tuple[str, Read]] = {"at": ("at_ns", _time)}
+
 
 def read_known(known: Mapping[str, tuple[str, Read]], parameters: Iterable[tuple[str, str]]) -> dict[str, Any]:
     """What *parameters* say, by field; BadRequest names every unknown, repeated or wrong one."""

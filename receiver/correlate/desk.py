@@ -2,13 +2,14 @@
 
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from otel_audit.canonical import rfc3339
 from otel_audit.entry import Entry
 from receiver.clock import SECOND_NS, Clock, now_ns
-from receiver.correlate.history import state_after
+from receiver.correlate.history import History, history_of
 from receiver.correlate.join import join
 from receiver.errors import NotFound, Unavailable
 from receiver.index.port import EntryIndex, Page
@@ -121,13 +122,20 @@ class Desk:
         joined["complete"] &= not found.truncated
         return Answered((joined, entries), freshness._replace(warnings=(*freshness.warnings, *warnings)))
 
-    def history(self, tenant: str, resource_type: str, resource_id: str) -> Answered:
-        """The entries of a resource, oldest first, and the state they lead to; NotFound when there are none."""
-        query = Query(tenant=tenant, resource_type=resource_type, resource_id=resource_id, order="asc", limit=LIMIT_MAX)
-        entries, freshness = self._all(query, self.freshness(tenant))
+    def history(
+        self, tenant: str, resource_type: str, resource_id: str, at_ns: int | None = None
+    ) -> tuple[History, Freshness]:
+        """What became of a resource up to *at_ns*, that moment included; NotFound when there are no entries."""
+        until_ns = None if at_ns is None else at_ns + 1
+        asked = Query(tenant=tenant, resource_type=resource_type, resource_id=resource_id, until_ns=until_ns)
+        entries, freshness = self._all(replace(asked, order="asc", limit=LIMIT_MAX), self.freshness(tenant))
         if not entries:
             raise _not_found(f"entry of {resource_type} {resource_id}", freshness)
-        return Answered((entries, state_after(entries)), freshness)
+        history = history_of(entries)
+        if history.breaks:
+            told = f"{len(history.breaks)} changes were not recorded: see breaks"
+            freshness = freshness._replace(warnings=(*freshness.warnings, told))
+        return history, freshness
 
     def streams(
         self, tenant: str, service: str | None, state: State | None, before: str | None, limit: int

@@ -130,6 +130,19 @@ def test_a_server_that_is_not_there():
     assert "127.0.0.1:1" in text
 
 
+def test_a_change_that_nobody_recorded_stands_out(url: str, receiver: Receiver):
+    """Where it happened in the history; `--at` ends before it."""
+    item = {"resource_type": "inventory", "resource_id": "sku-1"}
+    receiver.store(
+        entry(21, **item, new_state={"stock": 5}),
+        entry(22, **item, previous_state={"stock": 3}, new_state={"stock": 2}),
+    )
+    assert "nobody recorded" in _run(url, "history", "inventory", "sku-1")[1]
+    code, text = _run(url, "history", "inventory", "sku-1", "--at", entry(21).timestamp)
+    assert code == 0
+    assert "nobody recorded" not in text
+
+
 def test_gaps_are_listed(url: str, receiver: Receiver):
     """1 when nothing is missing; else which numbers of which stream."""
     assert _run(url, "gaps")[0] == 1
