@@ -130,8 +130,9 @@ def test_a_server_that_is_not_there():
     assert "127.0.0.1:1" in text
 
 
-def test_a_change_that_nobody_recorded_stands_out(url: str, receiver: Receiver):
+def test_a_change_that_nobody_recorded_stands_out(url: str, receiver: Receiver, monkeypatch: pytest.MonkeyPatch):
     """Where it happened in the history; `--at` ends before it."""
+    monkeypatch.setenv("COLUMNS", "200")
     item = {"resource_type": "inventory", "resource_id": "sku-1"}
     receiver.store(
         entry(21, **item, new_state={"stock": 5}),
