@@ -8,10 +8,10 @@ import os
 import re
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, EnvSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
 
 from receiver.errors import WrongSettings
@@ -88,6 +88,9 @@ class Journal(Section):
     )
 
 
+NumericKey = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_-]{0,99}$")]
+
+
 class Index(Section):
     """Where entries are found again."""
 
@@ -99,6 +102,10 @@ class Index(Section):
     namespace: str = Field("default", pattern=r"^[a-z0-9][a-z0-9_.]{0,99}$", description="last part of the index names")
     partition: Literal["monthly", "daily"] = Field("monthly", description="how much time one partition holds")
     oldest_days: int = Field(2555, ge=1, le=36500, description="days; older events go to the partition `outlier`")
+    numeric_metadata: tuple[NumericKey, ...] = Field(
+        (),
+        description="metadata keys searched as numbers, as in `metadata.weight.min=5`; of entries indexed from then on",
+    )
     batch_max_entries: int = Field(2000, ge=1, le=20_000, description="most entries in one put")
     poll_ms: int = Field(50, ge=1, le=10_000, description="milliseconds between looks at a quiet journal")
     timeout_s: float = Field(10.0, gt=0, le=300, description="longest wait for one answer of Elasticsearch, in seconds")

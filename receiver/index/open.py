@@ -10,6 +10,7 @@ from receiver.index.sqlite import SqliteIndex
 def open_index(settings: Settings, *, write: bool) -> EntryIndex:
     """The index of ``index.url``. It answers Unavailable as long as the server is away, or the file is not made yet."""
     if settings.index.url == "sqlite":
-        return SqliteIndex.open(settings.data_dir, write=write)
-    tenants = sorted({"default", *(token.tenant for token in settings.auth.tokens)})
-    return ElasticIndex(connect(settings.index), settings.index.namespace, tenants)
+        return SqliteIndex.open(settings.data_dir, write=write, numeric=settings.index.numeric_metadata)
+    credentials = (*settings.auth.tokens, *settings.auth.certificates)
+    tenants = sorted({"default", *(each.tenant for each in credentials)})
+    return ElasticIndex(connect(settings.index), settings.index.namespace, tenants, settings.index.numeric_metadata)
