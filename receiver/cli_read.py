@@ -38,13 +38,26 @@ def register(app: typer.Typer) -> None:
     app.command("trace")(trace)
     app.command("history")(history)
     app.command("gaps")(gaps)
+    app.command("searches")(searches)
 
 
-def search(filters: Filters = None, url: Url = DEFAULT_URL, token: Token = None, as_json: AsJson = False) -> None:
+def search(
+    filters: Filters = None,
+    name: Annotated[str | None, typer.Option("--name", help="a named search; `searches` lists them")] = None,
+    url: Url = DEFAULT_URL,
+    token: Token = None,
+    as_json: AsJson = False,
+) -> None:
     """Find entries, newest first. Filters are those of `GET /entries`."""
-    answer = _get(url, token, "/entries", _pairs(filters or []))
+    path = "/entries" if name is None else f"/searches/{_part(name)}"
+    answer = _get(url, token, path, _pairs(filters or []))
     _show(answer, as_json, _entry_table)
     raise typer.Exit(FOUND if answer["entries"] else NOTHING)
+
+
+def searches(url: Url = DEFAULT_URL, token: Token = None, as_json: AsJson = False) -> None:
+    """The named searches, and what each has to be told."""
+    _show(_get(url, token, "/searches"), as_json, _search_table)
 
 
 def show(event_id: str, url: Url = DEFAULT_URL, token: Token = None, as_json: AsJson = False) -> None:
@@ -160,6 +173,13 @@ def _entry_table(answer: Any) -> Table:
         told = _plain(entry["message"], _COLOR[entry["outcome"]])
         service, trace_id = _plain(entry["service_name"]), _plain(entry["trace_id"])
         table.add_row(_plain(entry["timestamp"]), service, told, trace_id, _plain(entry["event_id"]))
+    return table
+
+
+def _search_table(answer: Any) -> Table:
+    table = Table("name", "finds", "needs", "takes", box=None, header_style="bold")
+    for each in answer["searches"]:
+        table.add_row(each["name"], each["title"], ", ".join(each["required"]), ", ".join(each["optional"]))
     return table
 
 

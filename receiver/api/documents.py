@@ -6,7 +6,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict
 
 from otel_audit.entry import Entry
-from receiver.api.params import HISTORY, SEARCH, STREAMS
+from receiver.api.params import HISTORY, SEARCH_NAMES, STREAMS
 from receiver.streams import State
 
 
@@ -54,6 +54,27 @@ class BreakDocument(Document):
     after: str
     expected: Any
     found: Any
+
+
+class NamedSearchDocument(SearchDocument):
+    """``filters`` are all that were asked: with them and ``next_cursor``, here or at ``/entries``, it goes on."""
+
+    name: str
+    filters: dict[str, str]
+
+
+class SearchesDocument(Document):
+    searches: list[dict[str, Any]]
+
+
+class CountDocument(Document):
+    value: str
+    count: int
+
+
+class FacetsDocument(Fresh):
+    facets: dict[str, list[CountDocument]]
+    exact: bool
 
 
 class HistoryDocument(EntriesDocument):
@@ -131,7 +152,7 @@ class CompletenessDocument(Fresh):
     next_cursor: str | None
 
 
-_INTEGERS = {"status_code_min", "limit"}
+_TYPES = {"status_code_min": "integer", "limit": "integer", "amount_min": "number", "amount_max": "number"}
 
 
 def _parameters(names: Iterable[str]) -> list[dict[str, Any]]:
@@ -140,12 +161,12 @@ def _parameters(names: Iterable[str]) -> list[dict[str, Any]]:
             "name": name,
             "in": "query",
             "required": False,
-            "schema": {"type": "integer" if name in _INTEGERS else "string"},
+            "schema": {"type": _TYPES.get(name, "string")},
         }
         for name in names
     ]
 
 
-SEARCH_PARAMETERS = _parameters((*SEARCH, "cursor"))
+SEARCH_PARAMETERS = _parameters(SEARCH_NAMES)
 STREAM_PARAMETERS = _parameters(STREAMS)
 HISTORY_PARAMETERS = _parameters(HISTORY)

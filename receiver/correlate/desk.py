@@ -12,7 +12,7 @@ from receiver.clock import SECOND_NS, Clock, now_ns
 from receiver.correlate.history import History, history_of
 from receiver.correlate.join import join
 from receiver.errors import NotFound, Unavailable
-from receiver.index.port import EntryIndex, Page
+from receiver.index.port import EntryIndex, Facets, Page
 from receiver.index.query import LIMIT_MAX, Query
 from receiver.journal import JournalReader
 from receiver.metrics import read_states
@@ -85,6 +85,11 @@ class Desk:
         """One page of entries. The freshness is of before the search, so that it never promises too much."""
         freshness = self.freshness(query.tenant, query.service, query.since_ns)
         return self._index().search(query), freshness
+
+    def facets(self, query: Query, size: int) -> tuple[Facets, Freshness]:
+        """How often which value stands among the matches."""
+        freshness = self.freshness(query.tenant, query.service, query.since_ns)
+        return self._index().facets(query, size), freshness
 
     def entry(self, tenant: str, event_id: str) -> tuple[Entry, Freshness]:
         """One entry, or NotFound."""

@@ -55,8 +55,10 @@ def _left_out(query: Query) -> Iterator[Clause]:
 
 def _asked(query: Query) -> Iterator[Clause]:
     yield {"term": {PLAIN["tenant"]: query.tenant}}
-    if query.action is not None:
-        yield _action(query.action)
+    if query.actions:
+        yield (
+            {"bool": {"should": list(map(_action, query.actions))}} if query.actions[1:] else _action(query.actions[0])
+        )
     for asked, field in EXACT.items():
         if (value := getattr(query, asked)) is not None:
             yield {"term": {PLAIN[field]: value}}

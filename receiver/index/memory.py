@@ -84,7 +84,7 @@ def matches(entry: Entry, query: Query) -> bool:
     return (
         entry.tenant == query.tenant
         and (query.wants_own or not entry.action.startswith(PREFIX))
-        and (query.action is None or _like(entry.action, query.action))
+        and (not query.actions or any(_like(entry.action, each) for each in query.actions))
         and all(getattr(query, asked) in (None, getattr(entry, field)) for asked, field in EXACT.items())
         and (query.related is None or query.related in entry.related)
         and (query.status_code_min is None or _at_least(entry.status_code, query.status_code_min))

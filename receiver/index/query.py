@@ -41,17 +41,17 @@ class Range(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """Which entries are asked for. A filter that is None asks nothing; all others must hold at once.
+    """Which entries are asked for. A filter that is None or empty asks nothing; all others must hold at once.
 
-    ``action`` may hold ``*`` for any run of characters. ``since_ns`` is included, ``until_ns`` is not;
-    both, and the order, go by the event's time or by its receipt (``time``). Ties go by event id in the
-    same order. ``words`` are folded whole words, each of which must occur in the entry's free text. ``numbers``
-    bounds metadata by key, of those the index was told to file as numbers; ``leaves`` must all be there.
-    Entries of the receiver itself (``audit.…``) are left out unless ``action`` asks for them.
+    Of ``actions`` any may match; each may hold ``*`` for any run of characters. ``since_ns`` is included,
+    ``until_ns`` is not; both, and the order, go by the event's time or by its receipt (``time``). Ties go by event id
+    in the same order. ``words`` are folded whole words, each of which must occur in the entry's free text.
+    ``numbers`` bounds metadata by key, of those the index was told to file as numbers; ``leaves`` must all be there.
+    Entries of the receiver itself (``audit.…``) are left out unless ``actions`` ask for them.
     """
 
     tenant: str = "default"
-    action: str | None = None
+    actions: tuple[str, ...] = ()
     user_id: str | None = None
     user_email: str | None = None
     resource_type: str | None = None
@@ -79,7 +79,7 @@ class Query:
     @property
     def wants_own(self) -> bool:
         """Whether the receiver's own entries are asked for."""
-        return self.action is not None and self.action.startswith(PREFIX)
+        return any(each.startswith(PREFIX) for each in self.actions)
 
     def next_after(self, position: Position) -> "Query":
         """The same question, from *position* on."""

@@ -1,6 +1,6 @@
 """A :class:`~receiver.index.query.Query` as SQL."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 from receiver.index.moment import bound_ns
@@ -63,8 +63,8 @@ def _asked(query: Query) -> Iterator[_Condition]:
     yield _Condition("+tenant = ?" if _by_row(query) else "tenant = ?", (query.tenant,))
     if not query.wants_own:
         yield _Condition("own = 0")
-    if query.action is not None:
-        yield _action(query.action)
+    if query.actions:
+        yield _any(list(map(_action, query.actions)))
     for asked, column in EXACT.items():
         if (value := getattr(query, asked)) is not None:
             yield _Condition(f"{column} = ?", (value,))
@@ -85,6 +85,12 @@ def _asked(query: Query) -> Iterator[_Condition]:
         number = _within("number", bounds)
         sql = f"id IN (SELECT id FROM numbers WHERE tenant = ? AND key = ? AND {number.sql})"  # noqa: S608
         yield _Condition(sql, (query.tenant, key, *number.parameters))
+
+
+def _any(conditions: Sequence[_Condition]) -> _Condition:
+    joined = " OR ".join(condition.sql for condition in conditions)
+    parameters = tuple(value for condition in conditions for value in condition.parameters)
+    return _Condition(f"({joined})" if len(conditions) > 1 else joined, parameters)
 
 
 def _within(column: str, bounds: Range) -> _Condition:

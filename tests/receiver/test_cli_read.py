@@ -144,6 +144,16 @@ def test_a_change_that_nobody_recorded_stands_out(url: str, receiver: Receiver, 
     assert "nobody recorded" not in text
 
 
+def test_named_searches(url: str):
+    """Listed with what they need, and asked by name."""
+    code, text = _run(url, "searches", "--json")
+    assert code == 0
+    assert "failed-logins" in text
+    assert _run(url, "search", "--name", "resource-changes", "resource_type=order", "resource_id=o-1")[0] == 0
+    assert _run(url, "search", "--name", "resource-changes", "resource_type=order")[0] == 2
+    assert _run(url, "search", "--name", "nothing")[0] == 1
+
+
 def test_gaps_are_listed(url: str, receiver: Receiver):
     """1 when nothing is missing; else which numbers of which stream."""
     assert _run(url, "gaps")[0] == 1

@@ -171,7 +171,7 @@ def _entries(draw: Any) -> list[Entry]:
 _queries = st.builds(
     Query,
     tenant=st.sampled_from(["default", "default", "acme"]),
-    action=st.none() | _patterns,
+    actions=st.lists(_patterns, max_size=2).map(tuple),
     **dict.fromkeys(("user_id", "resource_id", "ip_address"), st.none() | st.none() | _texts),
     outcome=st.none() | st.just("failure"),
     related=st.none() | st.sampled_from(["o:1", "p:1"]),
