@@ -92,6 +92,7 @@ class Entry(Frozen):
     error_message: str | None = None
     parent_event_id: str | None = None
     related: tuple[str, ...] = ()
+    anomalies: tuple[str, ...] = ()
 
     request_id: str | None = None
     http_method: str | None = None

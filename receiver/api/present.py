@@ -17,7 +17,6 @@ def entry(shown: Entry) -> Json:
         **shown.model_dump(mode="json"),
         "message": sentence(shown),
         "changes": changes(shown),
-        "anomalies": [],
     }
 
 

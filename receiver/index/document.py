@@ -46,6 +46,7 @@ PLAIN = {
     "error_message": "error.message",
     "parent_event_id": "audit.parent.id",
     "related": "audit.related",
+    "anomalies": "audit.anomalies",
     "request_id": "http.request.id",
     "http_method": "http.request.method",
     "path": "url.path",

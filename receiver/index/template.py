@@ -5,7 +5,7 @@ from typing import Any
 from receiver.index.document import INNER, PLAIN, STATES
 
 #: Grows with every change of what is below.
-VERSION = 1
+VERSION = 2
 #: Above the stock ``logs-*-*`` template (100), whose data streams cannot hold an event once for ever.
 PRIORITY = 500
 
@@ -37,6 +37,7 @@ _OTHERS: dict[str, dict[str, Any]] = {
     "audit.amount": {"type": "double"},
     "audit.integrity.index": LONG,
     "audit.exact": {"type": "object", "enabled": False},
+    "audit.digest": {"type": "keyword", "index": False, "doc_values": False},
     **dict.fromkeys(STATES.values(), STATE),
 }
 

@@ -14,12 +14,14 @@ from opentelemetry.proto.trace.v1.trace_pb2 import ResourceSpans, ScopeSpans, Sp
 from otel_audit import wire
 from otel_audit.canonical import canonical, derived_event_id, rfc3339
 from receiver.anyvalue import attributes_of
-from receiver.clock import DAY_NS
+from receiver.clock import DAY_NS, SECOND_NS
 from receiver.otlp.seen import Spans
 from receiver.row import Draft
 
 #: Further ahead than this an event's time is not believed.
 AHEAD_MAX_NS = DAY_NS
+#: An event that is further than this from its receipt is marked.
+NEAR_MAX_NS = 5 * 60 * SECOND_NS
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,6 +136,7 @@ def _draft(found: _Found, reception: Reception, spans: Spans) -> Draft:
         "span_id": found.span_id,
         **found.resource,
         **said,
+        "anomalies": time_marks(time_ns, reception.received_ns),
     }
     return Draft(
         kind="report" if found.event.name == wire.STREAM_REPORT else "entry",
@@ -162,6 +165,13 @@ def _digest(found: _Found) -> bytes:
     event = found.event
     own = [event.name, str(event.time_unix_nano), found.trace_id, found.span_id, found.attributes]
     return sha256(canonical(own)).digest()
+
+
+def time_marks(event_ns: int, received_ns: int) -> tuple[str, ...] | None:
+    """``late`` or ``ahead`` for an event more than five minutes from its receipt: a wrong clock, or a long way here."""
+    if abs(event_ns - received_ns) <= NEAR_MAX_NS:
+        return None
+    return ("late",) if event_ns < received_ns else ("ahead",)
 
 
 def _is_outlier(time_ns: int, reception: Reception) -> bool:

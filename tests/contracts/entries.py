@@ -59,6 +59,7 @@ ODD: dict[str, dict[str, Any]] = {
         "error_message": "no error at all",
         "parent_event_id": event_id(99),
         "related": ("product:sku-7", "order:1001"),
+        "anomalies": ("late",),
         "request_id": "r-1",
         "http_method": "POST",
         "path": "/stock/sku-7",
