@@ -46,6 +46,7 @@ _entries = st.builds(
     duration_ms=st.none() | st.floats(min_value=0, allow_infinity=False),
     source=st.none() | st.fixed_dictionaries({"id": st.text(), "sequence": st.none() | st.integers(0, 2**64 - 1)}),
     sender=st.none() | st.fixed_dictionaries({"id": _text, "peer": _text}),
+    anomalies=st.lists(st.text(max_size=5), max_size=2).map(tuple),
     seen=st.lists(st.sampled_from(TRACE_FIELDS), unique=True).map(tuple),
 )  # fmt: skip
 
