@@ -28,7 +28,18 @@ _json = st.recursive(
     max_leaves=12,
 )  # fmt: skip
 _text = st.none() | st.text(max_size=12)
-_OTHER = {"event_id", "action", "outcome", "severity", "tenant", "actor_type", "user_roles", "related", "seen"}
+_OTHER = {
+    "event_id",
+    "action",
+    "outcome",
+    "severity",
+    "tenant",
+    "actor_type",
+    "user_roles",
+    "related",
+    "anomalies",
+    "seen",
+}
 _FREE_TEXTS = sorted(PLAIN.keys() - _OTHER)
 _times = st.integers(0, 2**64 - 1).map(rfc3339)
 _entries = st.builds(
@@ -39,14 +50,13 @@ _entries = st.builds(
     severity=st.sampled_from(["info", "notice", "warning", "critical"]),
     outcome=st.sampled_from(["success", "failure", "unknown"]),
     **dict.fromkeys(_FREE_TEXTS, _text),
-    **dict.fromkeys(("user_roles", "related"), st.lists(st.text(max_size=5), max_size=3).map(tuple)),
+    **dict.fromkeys(("user_roles", "related", "anomalies"), st.lists(st.text(max_size=5), max_size=3).map(tuple)),
     **dict.fromkeys(sorted(STATES.keys() - {"metadata"}), _json),
     metadata=st.dictionaries(st.text(max_size=6), _json, max_size=4),
     status_code=st.none() | st.integers(-(2**63), 2**63),
     duration_ms=st.none() | st.floats(min_value=0, allow_infinity=False),
     source=st.none() | st.fixed_dictionaries({"id": st.text(), "sequence": st.none() | st.integers(0, 2**64 - 1)}),
     sender=st.none() | st.fixed_dictionaries({"id": _text, "peer": _text}),
-    anomalies=st.lists(st.text(max_size=5), max_size=2).map(tuple),
     seen=st.lists(st.sampled_from(TRACE_FIELDS), unique=True).map(tuple),
 )  # fmt: skip
 
