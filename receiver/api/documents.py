@@ -17,7 +17,6 @@ class EntryDocument(Entry):
 
     message: str
     changes: list[dict[str, Any]]
-    anomalies: list[str]
 
 
 class OneEntryDocument(EntryDocument):

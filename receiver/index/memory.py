@@ -36,13 +36,15 @@ class MemoryIndex:
         """The last cursor put for *log*."""
         return self._cursors.get(log, 0)
 
-    def amend(self, partition: str, tenant: str, event_id: str, fields: Mapping[str, Any]) -> bool:
+    def amend(
+        self, partition: str, tenant: str, event_id: str, fields: Mapping[str, Any], span_id: str | None = None
+    ) -> bool:
         """Fill in what the entry does not have yet."""
         with self._lock:
             found = self._filed.get((tenant, event_id))
             if found is None:
                 return False
-            self._filed[tenant, event_id] = found._replace(entry=amended(found.entry, fields))
+            self._filed[tenant, event_id] = found._replace(entry=amended(found.entry, fields, span_id))
             return True
 
     def get(self, tenant: str, event_id: str) -> Entry | None:

@@ -61,14 +61,16 @@ class SqliteIndex:
             row = connection.execute("SELECT cursor FROM cursors WHERE log = ?", (log,)).fetchone()
         return 0 if row is None else int(row[0])
 
-    def amend(self, partition: str, tenant: str, event_id: str, fields: Mapping[str, Any]) -> bool:
+    def amend(
+        self, partition: str, tenant: str, event_id: str, fields: Mapping[str, Any], span_id: str | None = None
+    ) -> bool:
         """Write the row anew, with what it did not have. Words and related keys are said, and stay as they are."""
         with self._writing() as connection:
             row = connection.execute(_ONE, (tenant, event_id)).fetchone()
             if row is None:
                 return False
             entry = entry_from(row[0])
-            fuller = amended(entry, fields)
+            fuller = amended(entry, fields, span_id)
             if fuller is not entry:
                 connection.execute(_AMEND, (*columns_of(fuller), tenant, event_id))
             return True
