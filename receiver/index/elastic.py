@@ -1,6 +1,6 @@
 """Entries in Elasticsearch: one ECS document each, in plain indices named by the event's time."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
 import orjson
@@ -13,11 +13,11 @@ from receiver.index.amendment import amended
 from receiver.index.conflict import SetAside, nowhere, quarantined
 from receiver.index.document import Document, document_of, entry_from, is_minimal, minimal_document_of
 from receiver.index.elastic_indices import Indices
-from receiver.index.elastic_query import position_of_hit, search_body
+from receiver.index.elastic_query import of_traces, position_of_hit, search_body
 from receiver.index.elastic_twins import Twins, cursor_id
 from receiver.index.port import Filed, Page, Total
 from receiver.index.query import Query
-from receiver.index.template import index_of, pattern_of
+from receiver.index.template import everywhere, index_of, partition_in, pattern_of
 
 AMEND_TRIES = 5
 
@@ -87,6 +87,23 @@ class ElasticIndex:
         """One entry, or None."""
         hits = self._search(tenant, {"query": {"ids": {"values": [event_id]}}, "size": 1})["hits"]
         return entry_from(hits[0]["_source"]) if hits else None
+
+    def of_traces(self, traces: Collection[tuple[str, str]], limit: int) -> Sequence[Filed]:
+        """One search over all tenants and partitions."""
+        with answering():
+            answer = self._client.search(
+                index=everywhere(self._namespace),
+                allow_partial_search_results=False,
+                query=of_traces(traces),
+                size=limit,
+                track_total_hits=False,
+            )
+        hits = answer["hits"]["hits"]
+        return [Filed(partition_in(hit["_index"]), entry_from(hit["_source"])) for hit in hits]
+
+    def is_shared(self) -> bool:
+        """Whether another receiver's log has a cursor here."""
+        return self._twins.are_there()
 
     def search(self, query: Query) -> Page:
         """One page; Unavailable rather than a page with a part of the answer."""

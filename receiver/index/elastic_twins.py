@@ -13,7 +13,7 @@ from receiver.index.conflict import Conflict
 from receiver.index.document import entry_from
 from receiver.index.moment import received_ns
 from receiver.index.port import Filed
-from receiver.index.template import index_of, template_name
+from receiver.index.template import everywhere, index_of, partition_in
 
 #: Ids asked for at once, and documents read of them: an id has one or two.
 ASKED_MAX = 2_000
@@ -65,8 +65,6 @@ class Twins:
         self._client = client
         self._namespace = namespace
         self._cursors = f"audit-cursors-{namespace}"
-        name = template_name(namespace)
-        self._everywhere = f"{name}-*,{name}.*-*"
         self._announced: set[str] = set()
         self._alone = True
 
@@ -81,9 +79,19 @@ class Twins:
             )  # fmt: skip
         self._announced.add(log)
 
+    def are_there(self) -> bool:
+        """Whether another receiver puts entries here; one that ever did stays known."""
+        if self._alone:
+            with answering():
+                answer = self._client.search(
+                    index=self._cursors, ignore_unavailable=True, size=LOGS_MAX, source_includes=["log"]
+                )
+            self._alone = all(hit["_source"]["log"] in self._announced for hit in answer["hits"]["hits"])
+        return not self._alone
+
     def met(self, log: str, filed: Sequence[Filed]) -> Met:
         """What others hold under the ids of *filed*, which are put and findable."""
-        if self._is_alone(log):
+        if not self.are_there():
             return Met()
         ours = {(each.entry.tenant, each.entry.event_id): each for each in filed}
         theirs: dict[tuple[str, str], list[_Standing]] = {}
@@ -111,19 +119,11 @@ class Twins:
             with answering():
                 self._client.indices.refresh(index=sorted({place.at for place in places}))
 
-    def _is_alone(self, log: str) -> bool:
-        """Whether no other receiver puts anything here; one that ever did stays known."""
-        if self._alone:
-            with answering():
-                answer = self._client.search(index=self._cursors, size=LOGS_MAX, source_includes=["log"])
-            self._alone = all(hit["_source"]["log"] == log for hit in answer["hits"]["hits"])
-        return self._alone
-
     def _standing(self, log: str, event_ids: Sequence[str]) -> Iterator[tuple[str, _Standing]]:
         """The documents with these ids that are not of *log*, with their tenants."""
         with answering():
             answer = self._client.search(
-                index=self._everywhere,
+                index=everywhere(self._namespace),
                 query={
                     "bool": {
                         "filter": [{"ids": {"values": event_ids}}],
@@ -161,7 +161,7 @@ class Twins:
         if not found.get("found"):
             return None
         digest = None if their.digest is None else bytes.fromhex(their.digest)
-        partition = their.place.at.rpartition("-")[2]
+        partition = partition_in(their.place.at)
         return Conflict(Filed(partition, entry_from(found["_source"]), digest), ours.entry.integrity)
 
 

@@ -2,7 +2,7 @@
 
 import re
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from otel_audit.entry import Entry
@@ -51,6 +51,16 @@ class MemoryIndex:
         """One entry, or None."""
         found = self._filed.get((tenant, event_id))
         return None if found is None else found.entry
+
+    def of_traces(self, traces: Collection[tuple[str, str]], limit: int) -> Sequence[Filed]:
+        """Look at every entry."""
+        with self._lock:
+            every = list(self._filed.values())
+        return [each for each in every if (each.entry.tenant, each.entry.trace_id) in traces][:limit]
+
+    def is_shared(self) -> bool:
+        """Whether more than one log has a cursor."""
+        return len(self._cursors) > 1
 
     def search(self, query: Query) -> Page:
         """Look at every entry."""

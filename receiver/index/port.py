@@ -1,6 +1,6 @@
 """Where audit entries are found again."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol
 
@@ -72,6 +72,15 @@ class EntryIndex(Protocol):
 
     def get(self, tenant: str, event_id: str) -> Entry | None:
         """One entry, or None."""
+
+    def of_traces(self, traces: Collection[tuple[str, str]], limit: int) -> Sequence[Filed]:
+        """At most *limit* of the entries, the receiver's own too, that stand in these traces (tenant, trace id).
+
+        Their partition is empty where the backend has none.
+        """
+
+    def is_shared(self) -> bool:
+        """Whether another receiver has ever put its entries here."""
 
     def search(self, query: Query) -> Page:
         """The entries that match. While nothing is put, following pages neither skip nor repeat."""

@@ -19,7 +19,9 @@ BATCH_MAX = 200
 class Amend(Protocol):
     """The index's way to learn what the trace showed later; False while the entry is not there yet."""
 
-    def __call__(self, partition: str, tenant: str, event_id: str, fields: Mapping[str, Any]) -> bool: ...
+    def __call__(
+        self, partition: str, tenant: str, event_id: str, fields: Mapping[str, Any], span_id: str | None
+    ) -> bool: ...
 
 
 class Teller:
@@ -62,7 +64,7 @@ class Teller:
             facts = facts_for(entry, spans)
             if not facts:
                 continue
-            if self._amend(entry.partition, entry.tenant, event_id, facts):
+            if self._amend(entry.partition, entry.tenant, event_id, facts, entry.span_id):
                 self._audited.told(trace, event_id, frozenset(facts))
             else:
                 done = False

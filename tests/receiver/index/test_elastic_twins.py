@@ -197,7 +197,7 @@ def test_a_trace_tells_only_its_own_entry(one: Receiver, two: Receiver, shared: 
 
 
 @pytest.fixture
-def searches(shared: Namespace, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[], int]]:
+def searches(shared: Namespace, monkeypatch: pytest.MonkeyPatch) -> Callable[[], int]:
     """How often other receivers' documents were looked for."""
     asked = []
     search = shared.client.search
@@ -207,7 +207,7 @@ def searches(shared: Namespace, monkeypatch: pytest.MonkeyPatch) -> Iterator[Cal
         return search(**request)
 
     monkeypatch.setattr(shared.client, "search", counting)
-    yield lambda: sum(each.startswith("logs-") for each in asked)
+    return lambda: sum(each.startswith("logs-") for each in asked)
 
 
 def test_a_receiver_alone_looks_for_nothing(one: Receiver, two: Receiver, searches: Callable[[], int]) -> None:
