@@ -20,6 +20,7 @@ from receiver.traces.facts import lacking
 from receiver.traces.port import SpanStore
 from receiver.traces.quiet import Quiet
 from receiver.traces.redaction import redacted
+from receiver.traces.retention import Retention
 from receiver.traces.span import Span, Trace
 from receiver.traces.tail import begin_at
 from receiver.traces.teller import Teller
@@ -65,6 +66,7 @@ class TraceWriter:
         self._index = index
         self._teller = Teller(self._audited, store, index.amend)
         self._quiet = Quiet()
+        self._retention = Retention(store, settings.retain_days, clock)
         self._waiting = Waiting(settings.waiting_max_spans)
         self._to_put: list[Span] = []
         self._seq = 0
@@ -144,7 +146,8 @@ class TraceWriter:
         self._advance()
         self._decide(heard_until_ns - int(self._settings.wait_s * SECOND_NS))
         more_to_tell = self._teller.tell(self._clock())
-        return bool(rows or spooled or more_to_tell)
+        # Old spans go when there is nothing better to do.
+        return bool(rows or spooled or more_to_tell) or self._retention.step()
 
     # -- entries
 
