@@ -13,7 +13,7 @@ from opentelemetry.proto.resource.v1.resource_pb2 import Resource
 from opentelemetry.proto.trace.v1.trace_pb2 import ResourceSpans, ScopeSpans, Span
 
 from otel_audit import wire
-from receiver.clock import SECOND_NS
+from receiver.clock import DAY_NS, SECOND_NS
 from receiver.config import Journal as JournalSettings
 from receiver.config import Traces
 from receiver.errors import Unavailable
@@ -38,7 +38,7 @@ class World:
         self.now_ns = NOW_NS
         self.journal = Journal.open(data_dir, JournalSettings())
         self.spool = SpoolWriter(data_dir / "spool", 1 << 24)
-        self.store = MemorySpans(1000)
+        self.store = MemorySpans(1000, lambda: self.now_ns)
         self.amended: dict[str, dict[str, Any]] = {}
         self.indexed = True
         self.elsewhere: list[Filed] = []
@@ -384,6 +384,34 @@ def test_spans_are_redacted_before_they_are_stored(world: World):
     }  # fmt: skip
     assert kept.error == SpanError("E", "password=[redacted]", "token=[redacted]")
     assert "hunter2" not in str(world.amended)
+
+
+def test_old_spans_go_in_idle_time(tmp_path: Path):
+    """A look a minute, and only when there is nothing else to do."""
+    world = World(tmp_path, retain_days=1)
+    world.entry("e", span=1)
+    world.span(1)
+    while world.writer.round():
+        pass
+    world.now_ns += DAY_NS + SECOND_NS
+    world.entry("f", span=2, trace_id="b" * 32)
+    assert world.writer.round()
+    assert world.kept() == ["span 1"]
+    world.writer.round()
+    assert world.kept() == []
+    world.close()
+
+
+def test_spans_can_be_kept_for_ever(tmp_path: Path):
+    """0 days are no days to count."""
+    world = World(tmp_path, retain_days=0)
+    world.entry("e", span=1)
+    world.span(1)
+    world.writer.round()
+    world.now_ns += 4000 * DAY_NS
+    world.writer.round()
+    assert world.kept() == ["span 1"]
+    world.close()
 
 
 def test_carriers_are_not_spans(world: World):
