@@ -22,7 +22,7 @@ from receiver.journal import Draft, Journal, JournalReader
 from receiver.spool import SpoolReader, SpoolWriter
 from receiver.traces.memory import MemorySpans
 from receiver.traces.span import SpanError
-from receiver.traces.teller import RETRY_NS
+from receiver.traces.teller import GIVE_UP_NS, RETRY_NS
 from receiver.traces.writer import BATCH_MAX_ROWS, TraceWriter
 from tests.contracts.entries import entry, event_id
 from tests.receiver.otlp.requests import key_values
@@ -412,6 +412,23 @@ def test_spans_can_be_kept_for_ever(tmp_path: Path):
     world.writer.round()
     assert world.kept() == ["span 1"]
     world.close()
+
+
+def test_an_entry_that_never_comes_is_not_waited_for_for_ever(world: World):
+    """Another receiver's event may stand under its id; what comes of its trace later is another try."""
+    world.indexed = False
+    world.entry("e", span=1)
+    world.span(1)
+    world.writer.round()
+    world.now_ns += GIVE_UP_NS
+    world.writer.round()
+    world.indexed = True
+    world.now_ns += RETRY_NS
+    world.writer.round()
+    assert world.amended == {}
+    world.span(2)
+    world.writer.round()
+    assert world.amended["e"]["span_name"] == "span 1"
 
 
 def test_carriers_are_not_spans(world: World):
