@@ -101,9 +101,9 @@ class ElasticIndex:
         hits = answer["hits"]["hits"]
         return [Filed(partition_in(hit["_index"]), entry_from(hit["_source"])) for hit in hits]
 
-    def is_shared(self) -> bool:
+    def is_shared(self, log: str) -> bool:
         """Whether another receiver's log has a cursor here."""
-        return self._twins.are_there()
+        return self._twins.are_there(log)
 
     def search(self, query: Query) -> Page:
         """One page; Unavailable rather than a page with a part of the answer."""

@@ -79,19 +79,19 @@ class Twins:
             )  # fmt: skip
         self._announced.add(log)
 
-    def are_there(self) -> bool:
-        """Whether another receiver puts entries here; one that ever did stays known."""
+    def are_there(self, log: str) -> bool:
+        """Whether a receiver other than that of *log* puts entries here; one that ever did stays known."""
         if self._alone:
             with answering():
                 answer = self._client.search(
                     index=self._cursors, ignore_unavailable=True, size=LOGS_MAX, source_includes=["log"]
                 )
-            self._alone = all(hit["_source"]["log"] in self._announced for hit in answer["hits"]["hits"])
+            self._alone = all(hit["_source"]["log"] == log for hit in answer["hits"]["hits"])
         return not self._alone
 
     def met(self, log: str, filed: Sequence[Filed]) -> Met:
         """What others hold under the ids of *filed*, which are put and findable."""
-        if not self.are_there():
+        if not self.are_there(log):
             return Met()
         ours = {(each.entry.tenant, each.entry.event_id): each for each in filed}
         theirs: dict[tuple[str, str], list[_Standing]] = {}

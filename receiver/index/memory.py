@@ -58,9 +58,9 @@ class MemoryIndex:
             every = list(self._filed.values())
         return [each for each in every if (each.entry.tenant, each.entry.trace_id) in traces][:limit]
 
-    def is_shared(self) -> bool:
-        """Whether more than one log has a cursor."""
-        return len(self._cursors) > 1
+    def is_shared(self, log: str) -> bool:
+        """Whether another log has a cursor."""
+        return bool(self._cursors.keys() - {log})
 
     def search(self, query: Query) -> Page:
         """Look at every entry."""

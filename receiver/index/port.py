@@ -79,8 +79,8 @@ class EntryIndex(Protocol):
         Their partition is empty where the backend has none.
         """
 
-    def is_shared(self) -> bool:
-        """Whether another receiver has ever put its entries here."""
+    def is_shared(self, log: str) -> bool:
+        """Whether a receiver with another log than *log* has ever put its entries here."""
 
     def search(self, query: Query) -> Page:
         """The entries that match. While nothing is put, following pages neither skip nor repeat."""

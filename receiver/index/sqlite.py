@@ -93,9 +93,10 @@ class SqliteIndex:
             rows = connection.execute(_OF_TRACES, (orjson.dumps(list(traces)).decode(), limit)).fetchall()
         return [Filed("", entry_from(text)) for (text,) in rows]
 
-    def is_shared(self) -> bool:
-        """One receiver has the file for itself."""
-        return False
+    def is_shared(self, log: str) -> bool:
+        """Whether another log has a cursor: the file was filled from another journal before."""
+        with self._readers.reading() as connection:
+            return connection.execute("SELECT 1 FROM cursors WHERE log <> ?", (log,)).fetchone() is not None
 
     def search(self, query: Query) -> Page:
         """One page and the count, both as of one moment."""

@@ -31,8 +31,8 @@ class Index(Protocol):
     def of_traces(self, traces: Collection[Trace], limit: int) -> Sequence[Placed]:
         """At most *limit* of the entries of these traces."""
 
-    def is_shared(self) -> bool:
-        """Whether other receivers put their entries there, too."""
+    def is_shared(self, log: str) -> bool:
+        """Whether receivers with other logs put their entries there, too."""
 
 
 def entries_of(index: Index, traces: Sequence[Trace]) -> Iterator[Placed]:

@@ -46,6 +46,11 @@ class Waiting:
     def __len__(self) -> int:
         return self._count
 
+    @property
+    def too_many(self) -> bool:
+        """Whether more wait than are to."""
+        return self._count > self._max
+
     def add(self, start: int, received_ns: int, spans: Sequence[Span]) -> None:
         """Keep *spans*, which came at position *start* of the spool."""
         for span in spans:

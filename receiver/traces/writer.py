@@ -29,6 +29,8 @@ from receiver.traces.waiting import Waiting, trace_of
 READ_MAX_BYTES = 4 * 1024 * 1024
 BATCH_MAX_ROWS = 1_000
 BACKOFF_S = 1.0
+#: So long traces that are to be given up are gathered for one question.
+DECIDE_EVERY_NS = SECOND_NS
 
 
 #: An entry's partition: by its time (nanoseconds) and whether it is an outlier.
@@ -71,6 +73,7 @@ class TraceWriter:
         self._to_put: list[Span] = []
         self._seq = 0
         self._decided = 0
+        self._decide_at_ns = 0
         self.position = 0
         self.lag_s = 0.0
         self.problem: str | None = None
@@ -178,6 +181,8 @@ class TraceWriter:
         Another receiver may have it, or it came before what is remembered. An index that is away keeps them waiting,
         as many as may wait.
         """
+        if self._clock() < self._decide_at_ns and not self._waiting.too_many:
+            return
         try:
             while due := self._waiting.due(silent_since_ns, ASKED_MAX):
                 self._hear_from_index(due)
@@ -188,11 +193,12 @@ class TraceWriter:
         except Unavailable:
             self._waiting.drop(self._waiting.due(0, self._settings.waiting_max_spans), 0)
             raise
+        self._decide_at_ns = self._clock() + DECIDE_EVERY_NS
 
     def _hear_of_others(self, silent_since_ns: int) -> None:
         """Of the traces whose spans are put, the entries that went to other receivers: they are told by us."""
         silent = self._quiet.silent_since(silent_since_ns, ASKED_MAX)
-        if silent and self._index.is_shared():
+        if silent and self._index.is_shared(self._journal.log):
             self._hear_from_index(silent)
         self._quiet.forget(silent)
 

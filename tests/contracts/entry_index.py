@@ -123,6 +123,14 @@ class EntryIndexContract:
         index.put(LOG, filed(entry(3)), cursor=9)
         assert (index.cursor(LOG), index.cursor("another/log")) == (9, 3)
 
+    def test_another_receiver_is_known_by_its_log(self, index: EntryIndex) -> None:
+        """One's own entries, of whatever run, make nobody else."""
+        index.put(LOG, filed(entry(1)), cursor=1)
+        assert not index.is_shared(LOG)
+        index.put("another/log", filed(entry(2)), cursor=1)
+        assert index.is_shared(LOG)
+        assert index.is_shared("another/log")
+
     def test_a_cursor_moves_without_entries(self, index: EntryIndex) -> None:
         """Rows of the journal that are no entries are passed by."""
         index.put(LOG, [], cursor=4)
@@ -162,7 +170,7 @@ class EntryIndexContract:
     def test_no_entries_of_a_trace_before_the_first_put(self, index: EntryIndex) -> None:
         """An empty index knows none."""
         assert index.of_traces([("default", "a" * 32)], 10) == []
-        assert not index.is_shared()
+        assert not index.is_shared(LOG)
 
     def test_an_entry_of_another_span_is_not_amended(self, index: EntryIndex) -> None:
         """What a span shows belongs to the entry on it, whoever else used its id."""

@@ -120,7 +120,7 @@ class World:
             raise Unavailable("away")
         return [each for each in self.elsewhere if (each.entry.tenant, each.entry.trace_id) in traces][:limit]
 
-    def is_shared(self) -> bool:
+    def is_shared(self, log: str) -> bool:
         return self.shared
 
 
@@ -285,6 +285,19 @@ def test_all_traces_that_are_due_are_one_question(world: World):
     assert world.asked == [300]
     assert world.kept(f"{7:032x}") == ["span 7"]
     assert world.writer.dropped == 0
+
+
+def test_questions_are_gathered(world: World):
+    """What comes due within a second is asked together, however often the writer looks."""
+    for number in range(1, 4):
+        world.span(number, trace_id=f"{number:032x}")
+        world.writer.round()
+        world.now_ns += SECOND_NS // 10
+    world.now_ns = NOW_NS + 595 * SECOND_NS // 10
+    for _ in range(20):
+        world.writer.round()
+        world.now_ns += SECOND_NS // 10
+    assert world.asked == [3]
 
 
 def test_an_index_that_is_away_keeps_spans_waiting(world: World):
