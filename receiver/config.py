@@ -135,6 +135,7 @@ class Traces(Section):
         ge=1024 * 1024,
         description="most bytes between accept and follow; the oldest go first, counted",
     )
+    retain_days: int = Field(30, ge=0, le=36500, description="how long spans are kept, in days; 0 is for ever")
     trace_max_spans: int = Field(10_000, ge=10, le=1_000_000, description="most spans read for one trace")
 
 

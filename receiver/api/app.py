@@ -9,6 +9,7 @@ from fastapi import FastAPI
 from receiver.api import completeness, entries, facets, journeys, operations, problems, resources, searches, traces
 from receiver.config import Settings
 from receiver.correlate.desk import Desk
+from receiver.correlate.kept import Kept
 from receiver.index.open import open_index
 from receiver.journal import JournalReader
 from receiver.streams import StreamReader
@@ -26,7 +27,7 @@ def create_app(settings: Settings) -> FastAPI:
         lambda: open_store(settings, write=False),
         lambda: JournalReader.open(settings.data_dir),
         lambda: StreamReader(settings.data_dir),
-        traces_kept=settings.traces.keep,
+        kept=Kept(settings.traces.keep, settings.traces.retain_days),
     )
     return app_over(desk, settings)
 

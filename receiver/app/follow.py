@@ -150,6 +150,6 @@ def _traces(settings: Settings, index: EntryIndex, opening: _Opening) -> TraceWr
         opening.patiently(lambda: open_store(settings, write=True)),
         SpoolReader(settings.data_dir / "spool"),
         opening.patiently(lambda: JournalReader.open(settings.data_dir)),
-        index.amend,
+        index,
         lambda event_ns, outlier: partition_of(event_ns, outlier, partitioning),
     )

@@ -12,6 +12,7 @@ from receiver.clock import SECOND_NS, Clock, now_ns
 from receiver.correlate.history import History, history_of
 from receiver.correlate.join import join
 from receiver.correlate.journey import Abandoned, Journey, abandoned, journey_of
+from receiver.correlate.kept import Kept
 from receiver.errors import NotFound, Unavailable
 from receiver.index.port import EntryIndex, Facets, Page
 from receiver.index.query import LIMIT_MAX, Query
@@ -58,7 +59,7 @@ class Desk:
         open_journal: Callable[[], JournalReader],
         open_streams: Callable[[], StreamReader],
         *,
-        traces_kept: str,
+        kept: Kept,
         clock: Clock = now_ns,
     ) -> None:
         self._data_dir = data_dir
@@ -71,7 +72,7 @@ class Desk:
         self._open: dict[str, Any] = {}
         self._opening = threading.Lock()
         self._journal_turn = threading.Lock()
-        self._traces_kept = traces_kept
+        self._kept = kept
         self._clock = clock
 
     def close(self) -> None:
@@ -103,7 +104,7 @@ class Desk:
     def entries_of_trace(self, tenant: str, trace_id: str) -> tuple[list[Entry], Freshness]:
         """The entries of a trace, oldest first; NotFound when neither they nor spans of it are known."""
         entries, freshness = self._entries_of_trace(tenant, trace_id)
-        if not entries and not self._spans().trace(tenant, trace_id).spans:
+        if not entries and (self._kept.keep == "none" or not self._spans().trace(tenant, trace_id).spans):
             raise _not_found(f"trace {trace_id}", freshness)
         return entries, freshness
 
@@ -115,13 +116,14 @@ class Desk:
         entries, freshness = self._entries_of_trace(tenant, trace_id)
         warnings: tuple[str, ...]
         try:
-            found = self._spans().trace(tenant, trace_id)
+            off = self._kept.off("the spans of this trace", "spans")
+            found = Found((), False) if off else self._spans().trace(tenant, trace_id)
         except Unavailable as error:
             if not entries:
                 raise
             found, warnings = Found((), False), (f"the spans cannot be read: {error}",)
         else:
-            warnings = self._about(found)
+            warnings = off or self._kept.about(found, entries, self._clock())
         if not found.spans and not entries:
             raise _not_found(f"trace {trace_id}", freshness)
         joined = join(trace_id, self._spans_from(found), found.spans, entries)
@@ -265,16 +267,6 @@ class Desk:
             elif state.get("problem"):
                 warnings.append(f"{name} waits: {state['problem']}")
         return tuple(warnings)
-
-    def _about(self, found: Found) -> tuple[str, ...]:
-        """What a reader of these spans must know."""
-        if found.truncated:
-            return (f"the trace has more spans than are read at once; the first {len(found.spans)} are shown",)
-        if found.spans:
-            return ()
-        if self._traces_kept == "none":
-            return ("no spans are kept here (traces.keep: none)",)
-        return ("no spans of this trace are known: they were sampled out, have expired, or have not come yet",)
 
 
 def _not_found(what: str, freshness: Freshness) -> NotFound:

@@ -158,7 +158,7 @@ def _draft(found: _Found, reception: Reception, spans: Spans) -> Draft:
         **found.resource,
         **said,
     }
-    anomalies = anomalies_of(said, reception.claims)
+    anomalies = anomalies_of(said, reception.claims, time_ns - reception.received_ns)
     if anomalies:
         said["anomalies"] = anomalies
     return Draft(
