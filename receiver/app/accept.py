@@ -12,7 +12,7 @@ from receiver.journal import Journal
 from receiver.metrics import RunState
 from receiver.otlp.grpc import GrpcServer
 from receiver.otlp.http import HttpEndpoint
-from receiver.otlp.service import TraceService
+from receiver.otlp.service import OtlpService
 from receiver.senders import Senders
 from receiver.spool import SpoolWriter
 
@@ -37,13 +37,13 @@ async def _serve(settings: Settings) -> None:
         opened.callback(state.close)
         spool = _spool(settings, opened)
         accept = Accept(journal)
-        service = TraceService(accept, Senders(settings.auth), spool, settings.index.oldest_days)
+        service = OtlpService(accept, Senders(settings.auth), spool, settings.index.oldest_days)
         ports = await _open_doors(service, settings, opened)
         state.set(ready=True, ports=ports, log=journal.log)
         _LOG.info("accepting", extra={**ports, "log": journal.log})
         while not ended.is_set():
             dropped = 0 if spool is None else spool.dropped
-            state.set(**accept.counts(), spool_dropped_bytes=dropped)
+            state.set(**accept.counts(), **service.counts(), spool_dropped_bytes=dropped)
             await _wait(ended, STATE_EVERY_S)
         state.set(ready=False)
 
@@ -56,13 +56,12 @@ def _spool(settings: Settings, opened: AsyncExitStack) -> SpoolWriter | None:
     return spool
 
 
-async def _open_doors(service: TraceService, settings: Settings, opened: AsyncExitStack) -> dict[str, int]:
+async def _open_doors(service: OtlpService, settings: Settings, opened: AsyncExitStack) -> dict[str, int]:
     """Listen on both addresses and return the ports; whoever comes early waits in the socket's queue."""
     otlp = settings.otlp
-    endpoint = HttpEndpoint(service, otlp.request_max_bytes, otlp.http_in_flight_max)
-    http = WebServer("otlp.http", Address(otlp.http), endpoint)
+    http = WebServer("otlp.http", Address(otlp.http), HttpEndpoint(service, otlp), otlp.tls)
     opened.push_async_callback(http.stop)
-    grpc = GrpcServer(service, Address(otlp.grpc), otlp.request_max_bytes)
+    grpc = GrpcServer(service, otlp)
     opened.push_async_callback(grpc.stop, GRACE_S)
     await http.start()
     await grpc.start()
