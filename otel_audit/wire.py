@@ -232,15 +232,26 @@ def _derive(said: dict[str, Any]) -> None:
 
 
 def _related(said: Mapping[str, Any], ids: tuple[str, ...]) -> list[str]:
-    """``type:id`` of the target and of everything the catalogue's id fields name, each once."""
-    keys = []
-    if "resource_id" in said:
-        keys.append(f"{said['resource_type']}:{said['resource_id']}")
-    for name in ids:
-        value = said["metadata"].get(name, said.get(name))
-        if isinstance(value, str | int) and not isinstance(value, bool) and value != "":
-            keys.append(f"{name.removesuffix('_id')}:{value}")
-    return list(dict.fromkeys(keys))
+    """``type:id`` of everything the event names, each once: what ties entries together over traces and services.
+
+    Of the target, of what the catalogue's id fields and metadata keys that end in ``_id`` name, of session and
+    request; ``entry:`` names the entry that caused this one.
+    """
+    metadata = said["metadata"]
+    more = [key for key in metadata if key.endswith("_id") and key not in ids]
+    named = [
+        (said.get("resource_type"), said.get("resource_id")),
+        ("entry", said.get("parent_event_id")),
+        *((name.removesuffix("_id"), metadata.get(name, said.get(name))) for name in ids),
+        *((key.rpartition(".")[2].removesuffix("_id"), metadata[key]) for key in more),
+        ("session", said.get("session_id")),
+        ("request", said.get("request_id")),
+    ]
+    return list(dict.fromkeys(f"{kind}:{value}" for kind, value in named if kind and _is_id(value)))
+
+
+def _is_id(value: Any) -> bool:
+    return isinstance(value, str | int) and not isinstance(value, bool) and value != ""
 
 
 def read_resource(attributes: Mapping[str, Any]) -> dict[str, str]:

@@ -1,9 +1,10 @@
 """Append, fsync, acknowledge: the only promise to senders."""
 
 import asyncio
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from receiver.journal import Appended, Draft, Journal
 
@@ -34,6 +35,7 @@ class Accept:
     def __init__(self, journal: Journal) -> None:
         self._journal = journal
         self._counts = {"accepted": 0, "quarantined": 0, "duplicates": 0}
+        self._anomalies: Counter[str] = Counter()
 
     async def accept(self, drafts: Sequence[Draft]) -> Accepted:
         """Return once every draft would survive a power cut; raise if even one might not."""
@@ -41,15 +43,19 @@ class Accept:
         broken = sum(draft.kind == "quarantined" for draft in drafts)
         # Counted only now: what is not on disk was not accepted.
         self._count(appended, broken)
+        self._anomalies.update(mark for draft in drafts for mark in draft.anomalies)
         return Accepted(
             receipt=None if broken or appended.conflicts else self._receipt(appended),
             duplicates=appended.duplicates,
             conflicts=appended.conflicts,
         )
 
-    def counts(self) -> dict[str, int]:
-        """Since the start: events stored, set aside (repeats too) and met again; and those waiting for their fsync."""
-        return {**self._counts, "waiting": self._journal.waiting}
+    def counts(self) -> dict[str, Any]:
+        """Since the start: events stored, set aside (repeats too) and met again; and those waiting for their fsync.
+
+        ``anomalies`` counts by mark, repeats too.
+        """
+        return {**self._counts, "anomalies": dict(self._anomalies), "waiting": self._journal.waiting}
 
     def _receipt(self, appended: Appended) -> Receipt | None:
         if appended.first is None or appended.last is None:

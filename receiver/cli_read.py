@@ -1,4 +1,4 @@
-"""The commands that ask: ``search``, ``show``, ``trace``, ``history``; through the API, as anyone else would.
+"""The commands that ask: ``search``, ``show``, ``trace``, ``history``, ``gaps``; through the API, as anyone else would.
 
 Exit codes: 0 found, 1 nothing found, 2 a wrong call, 3 the server was not reached or refused.
 """
@@ -37,13 +37,27 @@ def register(app: typer.Typer) -> None:
     app.command("show")(show)
     app.command("trace")(trace)
     app.command("history")(history)
+    app.command("gaps")(gaps)
+    app.command("searches")(searches)
 
 
-def search(filters: Filters = None, url: Url = DEFAULT_URL, token: Token = None, as_json: AsJson = False) -> None:
+def search(
+    filters: Filters = None,
+    name: Annotated[str | None, typer.Option("--name", help="a named search; `searches` lists them")] = None,
+    url: Url = DEFAULT_URL,
+    token: Token = None,
+    as_json: AsJson = False,
+) -> None:
     """Find entries, newest first. Filters are those of `GET /entries`."""
-    answer = _get(url, token, "/entries", _pairs(filters or []))
+    path = "/entries" if name is None else f"/searches/{_part(name)}"
+    answer = _get(url, token, path, _pairs(filters or []))
     _show(answer, as_json, _entry_table)
     raise typer.Exit(FOUND if answer["entries"] else NOTHING)
+
+
+def searches(url: Url = DEFAULT_URL, token: Token = None, as_json: AsJson = False) -> None:
+    """The named searches, and what each has to be told."""
+    _show(_get(url, token, "/searches"), as_json, _search_table)
 
 
 def show(event_id: str, url: Url = DEFAULT_URL, token: Token = None, as_json: AsJson = False) -> None:
@@ -63,11 +77,32 @@ def trace(
 
 
 def history(
-    resource_type: str, resource_id: str, url: Url = DEFAULT_URL, token: Token = None, as_json: AsJson = False
+    resource_type: str,
+    resource_id: str,
+    at: Annotated[str | None, typer.Option(help="up to this moment, RFC 3339")] = None,
+    url: Url = DEFAULT_URL,
+    token: Token = None,
+    as_json: AsJson = False,
 ) -> None:
     """What became of a resource, oldest first: who changed it, when, and what."""
     path = f"/resources/{_part(resource_type)}/{_part(resource_id)}/history"
-    _show(_get(url, token, path), as_json, _history_table)
+    _show(_get(url, token, path, [("at", at)] if at is not None else []), as_json, _history_table)
+
+
+def gaps(
+    service: Annotated[str | None, typer.Option(help="streams of this service only")] = None,
+    state: Annotated[
+        str, typer.Option(help="missing, waiting (for ten minutes after a later one) or complete")
+    ] = "missing",
+    url: Url = DEFAULT_URL,
+    token: Token = None,
+    as_json: AsJson = False,
+) -> None:
+    """Which recorded events never came, by the process that recorded them. 0 when there are some, 1 when none."""
+    asked = [("state", state), *([("service", service)] if service is not None else [])]
+    answer = _get(url, token, "/completeness", asked)
+    _show(answer, as_json, _stream_table)
+    raise typer.Exit(FOUND if answer["streams"] else NOTHING)
 
 
 # -- asking
@@ -141,6 +176,13 @@ def _entry_table(answer: Any) -> Table:
     return table
 
 
+def _search_table(answer: Any) -> Table:
+    table = Table("name", "finds", "needs", "takes", box=None, header_style="bold")
+    for each in answer["searches"]:
+        table.add_row(each["name"], each["title"], ", ".join(each["required"]), ", ".join(each["optional"]))
+    return table
+
+
 def _entry_facts(entry: Any) -> Table:
     table = Table(show_header=False, box=None)
     for name, value in entry.items():
@@ -151,7 +193,11 @@ def _entry_facts(entry: Any) -> Table:
 
 def _history_table(answer: Any) -> Table:
     table = Table("time", "who", "from where", "action", "changes", "why", box=None, header_style="bold")
+    broken = {each["event_id"]: each for each in answer["breaks"]}
     for entry in answer["entries"]:
+        if (found := broken.get(entry["event_id"])) is not None:
+            unrecorded = f"{_json(found['expected'])} ▶ {_json(found['found'])}"
+            table.add_row("", "nobody recorded", "", "", _plain(unrecorded), "", style="bold red")
         table.add_row(
             _plain(entry["timestamp"]),
             _plain(" ".join(filter(None, (entry["actor_type"], entry["user_id"])))),
@@ -161,6 +207,23 @@ def _history_table(answer: Any) -> Table:
             _plain(entry["reason"] or entry["error_message"]),
         )
     table.caption = _plain(f"state: {_json(answer['state'])}")
+    return table
+
+
+def _stream_table(answer: Any) -> Table:
+    table = Table(
+        "service", "stream", "last seen", "received", "missing", "reported lost", box=None, header_style="bold"
+    )
+    for stream in answer["streams"]:
+        ranges = stream["missing"] or stream["waiting"]
+        table.add_row(
+            _plain(stream["service"]),
+            _plain(stream["source_id"]),
+            _plain(stream["last_seen"]),
+            f"{stream['received']} of {stream['last']}",
+            ", ".join(str(first) if first == last else f"{first}–{last}" for first, last in ranges),
+            _plain(", ".join(f"{reason} {count}" for reason, count in stream["reported_lost"].items())),
+        )
     return table
 
 

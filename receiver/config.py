@@ -6,17 +6,20 @@ Settings come from ``otel-audit.yaml`` (``--config``) and from variables
 
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, EnvSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
 
 from receiver.errors import WrongSettings
 
 ENV_PREFIX = "OTEL_AUDIT_RECEIVER_"
+
+#: The service and sender of the receiver's own entries.
+OURSELVES = "otel-audit"
 
 Role = Literal["sender", "viewer", "investigator", "administrator"]
 
@@ -85,6 +88,9 @@ class Journal(Section):
     )
 
 
+NumericKey = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_-]{0,99}$")]
+
+
 class Index(Section):
     """Where entries are found again."""
 
@@ -96,6 +102,10 @@ class Index(Section):
     namespace: str = Field("default", pattern=r"^[a-z0-9][a-z0-9_.]{0,99}$", description="last part of the index names")
     partition: Literal["monthly", "daily"] = Field("monthly", description="how much time one partition holds")
     oldest_days: int = Field(2555, ge=1, le=36500, description="days; older events go to the partition `outlier`")
+    numeric_metadata: tuple[NumericKey, ...] = Field(
+        (),
+        description="metadata keys searched as numbers, as in `metadata.weight.min=5`; of entries indexed from then on",
+    )
     batch_max_entries: int = Field(2000, ge=1, le=20_000, description="most entries in one put")
     poll_ms: int = Field(50, ge=1, le=10_000, description="milliseconds between looks at a quiet journal")
     timeout_s: float = Field(10.0, gt=0, le=300, description="longest wait for one answer of Elasticsearch, in seconds")
@@ -137,27 +147,75 @@ class Api(Section):
     _check = field_validator("listen")(_address)
 
 
-class Token(Section):
-    """One credential: a bearer token, known here only by its hash."""
+class Budget(Section):
+    """How much one credential may send; nothing is limited unless set."""
+
+    events_per_s: float | None = Field(None, gt=0, description="audit events a second, on average; beyond it Busy")
+    bytes_per_s: float | None = Field(None, gt=0, description="bytes a second, on average; beyond it Busy")
+    streams: int | None = Field(None, ge=1, description="streams (processes) within an hour; one more is told Busy")
+
+
+class Sender(Section):
+    """What every credential says: who it is, whose entries it sends, and what it may claim to be."""
 
     name: str = Field(min_length=1, description="stands on entries as `sender.id`, and in the log of reads")
+    tenant: str = Field("default", pattern=r"^[a-z0-9][a-z0-9_]{0,62}$", description="whose entries it writes or reads")
+    services: tuple[str, ...] = Field((), description="service names it may claim, `*` for any run; empty: all")
+    streams: tuple[str, ...] = Field((), description="stream ids it may claim, `*` for any run; empty: all")
+    actions: tuple[str, ...] = Field((), description="actions it may record, `*` for any run; empty: all but `audit.*`")
+    budget: Budget = Budget()
+
+    @field_validator("name")
+    @classmethod
+    def _is_not_ours(cls, name: str) -> str:
+        if name == OURSELVES:
+            raise ValueError(f"{OURSELVES} is the receiver itself")
+        return name
+
+
+class Token(Sender):
+    """A credential that is a bearer token, known here only by its hash."""
+
     sha256: str = Field(pattern=r"^[0-9a-f]{64}$", repr=False, description="hex SHA-256 of the token")
     role: Role = Field(description="sender, viewer, investigator or administrator")
-    tenant: str = Field("default", pattern=r"^[a-z0-9][a-z0-9_]{0,62}$", description="whose entries it writes or reads")
+
+
+class ClientCertificate(Sender):
+    """A credential that is a verified client certificate; it may send, nothing else."""
+
+    subject: str | None = Field(None, description="its common name, or a DNS name, URI or address of its SAN")
+    fingerprint: str | None = Field(
+        None, pattern=r"^[0-9a-f]{64}$", description="hex SHA-256 of the certificate in DER, instead of a subject"
+    )
+
+    @model_validator(mode="after")
+    def _is_found_by_one(self) -> "ClientCertificate":
+        if (self.subject is None) == (self.fingerprint is None):
+            raise ValueError("needs either a subject or a fingerprint")
+        return self
 
 
 class Auth(Section):
     """Who may send and who may read; without tokens only loopback listens."""
 
-    tokens: tuple[Token, ...] = Field((), description="list of {name, sha256, role, tenant}")
+    tokens: tuple[Token, ...] = Field((), description="list of credentials, as below")
+    certificates: tuple[ClientCertificate, ...] = Field((), description="list of client certificates, as below")
 
     @model_validator(mode="after")
     def _distinct(self) -> "Auth":
-        for what in ("name", "sha256"):
-            values = [getattr(token, what) for token in self.tokens]
+        for what, credentials in _IDENTITIES.items():
+            values = [value for each in credentials(self) if (value := getattr(each, what)) is not None]
             if len(set(values)) != len(values):
-                raise ValueError(f"two tokens have the same {what}")
+                raise ValueError(f"two credentials have the same {what}")
         return self
+
+
+_IDENTITIES: Mapping[str, Callable[[Auth], Sequence[Sender]]] = {
+    "name": lambda auth: (*auth.tokens, *auth.certificates),
+    "sha256": lambda auth: auth.tokens,
+    "subject": lambda auth: auth.certificates,
+    "fingerprint": lambda auth: auth.certificates,
+}
 
 
 class Settings(BaseSettings):
@@ -228,9 +286,10 @@ def _exposed(said: Mapping[str, Any], variables: Mapping[str, Any]) -> list[str]
         sections = (source.get(section) for source in (variables, said))
         return next((each[name] for each in sections if isinstance(each, Mapping) and name in each), None)
 
-    if written("auth", "tokens"):
-        return []
-    addresses = {f"{section}.{name}": written(section, name) for section, name in _LISTENING}
+    def guarded(section: str) -> bool:
+        return bool(written("auth", "tokens") or (section == "otlp" and written("auth", "certificates")))
+
+    addresses = {f"{section}.{name}": written(section, name) for section, name in _LISTENING if not guarded(section)}
     return [
         f"{name}: {address} is not loopback, and without auth.tokens nothing else may listen"
         for name, address in addresses.items()

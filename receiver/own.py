@@ -11,9 +11,8 @@ import uuid_utils
 
 from otel_audit import wire
 from otel_audit.canonical import canonical, rfc3339
+from receiver.config import OURSELVES
 from receiver.row import Draft
-
-SERVICE = "otel-audit"
 
 
 def own_draft(
@@ -36,10 +35,10 @@ def own_draft(
         "timestamp": rfc3339(now_ns),
         "received_at": rfc3339(now_ns),
         "tenant": tenant,
-        "sender": {"id": SERVICE, "peer": None},
+        "sender": {"id": OURSELVES, "peer": None},
         "trace_id": trace_id,
         "span_id": span_id,
-        "service_name": SERVICE,
+        "service_name": OURSELVES,
         "service_version": version("otel-audit"),
         **wire.read_event(action, attributes),
     }

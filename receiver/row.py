@@ -17,7 +17,8 @@ class Draft:
     ``digest`` is what a repeat is compared by: name, time as sent, trace id, span id and the event's own
     attributes. ``values`` is JSON: of an entry or a report the said fields (``event_id``, ``timestamp``,
     ``received_at``, ``sender`` and ``tenant`` among them); of what is quarantined ``reason``, ``received_at``,
-    ``sender`` and ``raw`` (base64 of a request with this one event). ``seen`` is JSON of what the trace showed.
+    ``sender``, ``raw`` (base64 of a request with this one event) and, where it says them, ``service_name`` and
+    ``source``. ``seen`` is JSON of what the trace showed. ``anomalies`` stand in ``values``, too.
     """
 
     kind: Kind
@@ -28,6 +29,7 @@ class Draft:
     seen: bytes
     outlier: bool
     received_ns: int
+    anomalies: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

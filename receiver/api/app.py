@@ -6,12 +6,13 @@ from importlib.metadata import version
 
 from fastapi import FastAPI
 
-from receiver.api import entries, operations, problems, resources, traces
+from receiver.api import completeness, entries, facets, operations, problems, resources, searches, traces
 from receiver.config import Settings
 from receiver.correlate.desk import Desk
 from receiver.correlate.kept import Kept
 from receiver.index.open import open_index
 from receiver.journal import JournalReader
+from receiver.streams import StreamReader
 from receiver.tokens import Tokens
 from receiver.traces.open import open_store
 
@@ -25,6 +26,7 @@ def create_app(settings: Settings) -> FastAPI:
         lambda: open_index(settings, write=False),
         lambda: open_store(settings, write=False),
         lambda: JournalReader.open(settings.data_dir),
+        lambda: StreamReader(settings.data_dir),
         kept=Kept(settings.traces.keep, settings.traces.retain_days),
     )
     return app_over(desk, settings)
@@ -48,7 +50,9 @@ def app_over(desk: Desk, settings: Settings) -> FastAPI:
     )
     problems.install(app)
     tokens = Tokens(settings.auth.tokens)
-    for noun in (entries, traces, resources):
+    for asking in (entries, searches, facets):
+        app.include_router(asking.routes(desk, tokens, settings.index.numeric_metadata), prefix=PREFIX)
+    for noun in (traces, resources, completeness):
         app.include_router(noun.routes(desk, tokens), prefix=PREFIX)
     app.include_router(operations.routes(desk, settings.data_dir))
     return app

@@ -1,11 +1,13 @@
 """The shapes of the API's answers, for its OpenAPI document."""
 
+from collections.abc import Iterable
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
 from otel_audit.entry import Entry
-from receiver.api.params import SEARCH
+from receiver.api.params import HISTORY, SEARCH_NAMES, STREAMS
+from receiver.streams import State
 
 
 class Document(BaseModel):
@@ -47,10 +49,39 @@ class SearchDocument(EntriesDocument):
     total: TotalDocument
 
 
+class BreakDocument(Document):
+    event_id: str
+    after: str
+    expected: Any
+    found: Any
+
+
+class NamedSearchDocument(SearchDocument):
+    """``filters`` are all that were asked: with them and ``next_cursor``, here or at ``/entries``, it goes on."""
+
+    name: str
+    filters: dict[str, str]
+
+
+class SearchesDocument(Document):
+    searches: list[dict[str, Any]]
+
+
+class CountDocument(Document):
+    value: str
+    count: int
+
+
+class FacetsDocument(Fresh):
+    facets: dict[str, list[CountDocument]]
+    exact: bool
+
+
 class HistoryDocument(EntriesDocument):
     resource_type: str
     resource_id: str
     state: Any
+    breaks: list[BreakDocument]
 
 
 class SpanErrorDocument(Document):
@@ -101,14 +132,41 @@ class TraceDocument(EntriesDocument):
     critical_path: list[str]
 
 
-_INTEGERS = {"status_code_min", "limit"}
+class StreamDocument(Document):
+    source_id: str
+    service: str | None
+    state: State
+    first: int | None
+    last: int
+    received: int
+    missing: list[tuple[int, int]]
+    waiting: list[tuple[int, int]]
+    reported_lost: dict[str, int]
+    abandoned: list[int]
+    last_seen: str
+    silent_s: float
 
-SEARCH_PARAMETERS: list[dict[str, Any]] = [
-    {
-        "name": name,
-        "in": "query",
-        "required": False,
-        "schema": {"type": "integer" if name in _INTEGERS else "string"},
-    }
-    for name in (*SEARCH, "cursor")
-]
+
+class CompletenessDocument(Fresh):
+    streams: list[StreamDocument]
+    next_cursor: str | None
+
+
+_TYPES = {"status_code_min": "integer", "limit": "integer", "amount_min": "number", "amount_max": "number"}
+
+
+def _parameters(names: Iterable[str]) -> list[dict[str, Any]]:
+    return [
+        {
+            "name": name,
+            "in": "query",
+            "required": False,
+            "schema": {"type": _TYPES.get(name, "string")},
+        }
+        for name in names
+    ]
+
+
+SEARCH_PARAMETERS = _parameters(SEARCH_NAMES)
+STREAM_PARAMETERS = _parameters(STREAMS)
+HISTORY_PARAMETERS = _parameters(HISTORY)

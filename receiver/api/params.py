@@ -1,25 +1,31 @@
 """From a request's parameters to a query: everything wrong is told at once."""
 
+import math
 import re
 from base64 import urlsafe_b64decode, urlsafe_b64encode
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import replace
+from functools import partial
 from hashlib import sha256
-from typing import Any, get_args
+from typing import Any, Literal, NamedTuple, get_args
 from uuid import UUID
 
 import orjson
 
-from otel_audit.canonical import canonical, unix_ns
+from otel_audit.canonical import unix_ns
 from otel_audit.catalog import SEVERITIES, Outcome
 from receiver.api.problems import BadRequest, Fault
-from receiver.index.query import LIMIT_MAX, Order, Position, Query, TimeField, words_of
+from receiver.index import leaves
+from receiver.index.leaves import Leaf
+from receiver.index.query import LIMIT_MAX, Order, Position, Query, Range, TimeField, words_of
+from receiver.streams import STATES
 
 VALUE_MAX = 1024
 #: Beyond it an index could not tell the times of a query apart.
 _TIME_MAX_NS = 2**63 - 1
 #: A date alone is its first moment in UTC; a time without an offset could be anyone's, and is refused.
 _TIME = re.compile(r"\d{4}-\d\d-\d\d(T\d\d:\d\d:\d\d(\.\d{1,9})?(Z|[+-]\d\d:\d\d))?", re.ASCII)
+_NUMBER = re.compile(r"[+-]?\d{1,18}(\.\d{1,18})?", re.ASCII)
 _TRACE_ID = re.compile(r"[0-9a-f]{32}")
 
 Read = Callable[[str], Any]
@@ -29,6 +35,10 @@ def _text(value: str) -> str:
     if not value or len(value) > VALUE_MAX:
         raise ValueError(f"must have 1 to {VALUE_MAX} characters")
     return value
+
+
+def _patterns(value: str) -> tuple[str, ...]:
+    return tuple(_text(each) for each in _text(value).split(","))
 
 
 def _one_of(*allowed: str) -> Read:
@@ -68,6 +78,13 @@ def _trace_id(value: str) -> str:
     return value.lower()
 
 
+def _number(value: str) -> float:
+    number = float(value) if _NUMBER.fullmatch(value) else math.inf
+    if not math.isfinite(number):
+        raise ValueError("must be a number, such as 12.5")
+    return number
+
+
 def _words(value: str) -> tuple[str, ...]:
     words = words_of([_text(value)])
     if not words:
@@ -77,7 +94,7 @@ def _words(value: str) -> tuple[str, ...]:
 
 #: Parameter ▶ the query's field and how it is read.
 SEARCH: Mapping[str, tuple[str, Read]] = {
-    "action": ("action", _text),
+    "action": ("actions", _patterns),
     "user_id": ("user_id", _text),
     "user_email": ("user_email", _text),
     "resource_type": ("resource_type", _text),
@@ -98,36 +115,131 @@ SEARCH: Mapping[str, tuple[str, Read]] = {
     "order": ("order", _one_of(*get_args(Order))),
     "limit": ("limit", _whole(1, LIMIT_MAX)),
 }
+#: The parameters of ``GET /completeness``; a cursor is the id of the last stream shown.
+STREAMS: Mapping[str, tuple[str, Read]] = {
+    "service": ("service", _text),
+    "state": ("state", _one_of(*STATES)),
+    "limit": ("limit", _whole(1, LIMIT_MAX)),
+    "cursor": ("cursor", _text),
+}
+
+#: The parameters of a history: the state at which moment.
+HISTORY: Mapping[str, tuple[str, Read]] = {"at": ("at_ns", _time)}
 
 
-def read_query(tenant: str, parameters: Iterable[tuple[str, str]]) -> Query:
-    """The query that *parameters* ask; BadRequest names every unknown, repeated or wrong one."""
-    fields: dict[str, Any] = {}
-    faults: list[Fault] = []
-    cursor: str | None = None
-    seen: set[str] = set()
-    for name, value in parameters:
-        if name in seen:
-            faults.append(Fault(name, "is given twice"))
-        elif name == "cursor":
-            cursor = value
-        elif name not in SEARCH:
-            faults.append(Fault(name, "is not a filter"))
-        else:
-            field, read = SEARCH[name]
-            try:
-                fields[field] = read(value)
-            except ValueError as error:
-                faults.append(Fault(name, str(error)))
-        seen.add(name)
+def read_known(known: Mapping[str, tuple[str, Read]], parameters: Iterable[tuple[str, str]]) -> dict[str, Any]:
+    """What *parameters* say, by field; BadRequest names every unknown, repeated or wrong one."""
+    fields, faults = _read(lambda name: known.get(name), parameters)
+    if faults:
+        raise BadRequest(faults)
+    return fields
+
+
+def read_query(tenant: str, parameters: Iterable[tuple[str, str]], numeric: Collection[str] = ()) -> Query:
+    """The query that *parameters* ask; BadRequest names every unknown, repeated or wrong one.
+
+    *numeric* are the metadata keys that can be bounded.
+    """
+    fields, faults = _read(partial(_filter, numeric), parameters)
+    cursor: str | None = fields.pop("cursor", None)
     if fields.get("until_ns", _TIME_MAX_NS) < fields.get("since_ns", 0):
         faults.append(Fault("to", "lies before from"))
-    query = Query(tenant=tenant, **fields) if not faults else Query(tenant=tenant)
+    asked = {name: value for name, value in fields.items() if isinstance(name, str)}
+    bounded = dict.fromkeys(name.key for name in fields if isinstance(name, _Bound))
+    ranges = {key: _range(fields, key, faults) for key in bounded}
+    asked |= {"amount": ranges.pop(_AMOUNT, None), "numbers": tuple(ranges.items())}
+    asked |= {"leaves": tuple(name.leaf(value) for name, value in fields.items() if isinstance(name, _Path))}
+    query = Query(tenant=tenant, **asked) if not faults else Query(tenant=tenant)
     if cursor is not None and not faults:
         query = _continued(query, cursor, faults)
     if faults:
         raise BadRequest(faults)
     return query
+
+
+#: The key of the amount, which no metadata has.
+_AMOUNT = ""
+
+
+class _Bound(NamedTuple):
+    """One end of a range of numbers."""
+
+    key: str
+    end: Literal["min", "max"]
+
+    def __str__(self) -> str:
+        return f"amount_{self.end}" if self.key == _AMOUNT else f"metadata.{self.key}.{self.end}"
+
+
+class _Path(NamedTuple):
+    """A place in a state or in metadata."""
+
+    field: str
+    path: str
+
+    def leaf(self, value: str) -> Leaf:
+        return Leaf(self.field, self.path, value)
+
+
+_BOUNDED = re.compile(r"metadata\..+\.(min|max)", re.DOTALL)
+_NOT_NUMERIC = "its key is not among index.numeric_metadata"
+
+#: What a parameter's value is kept under, and how it is read.
+_Known = tuple[str | _Bound | _Path, Read]
+
+
+_FILTERS: Mapping[str, _Known] = {
+    **SEARCH,
+    "amount_min": (_Bound(_AMOUNT, "min"), _number),
+    "amount_max": (_Bound(_AMOUNT, "max"), _number),
+    "cursor": ("cursor", str),
+}
+
+#: The names of them all, but those that name a place in a state or in metadata.
+SEARCH_NAMES = tuple(_FILTERS)
+
+
+def _filter(numeric: Collection[str], name: str) -> _Known | None:
+    """The filter called *name*; None when there is none."""
+    if name in _FILTERS:
+        return _FILTERS[name]
+    field, _, path = name.partition(".")
+    if field not in leaves.FIELDS or not path:
+        return None
+    key, _, end = path.rpartition(".")
+    if field == "metadata" and key and end in ("min", "max"):
+        return (_Bound(key, "min" if end == "min" else "max"), _number) if key in numeric else None
+    return _Path(field, path), _text
+
+
+def _read(
+    known: Callable[[str], tuple[Any, Read] | None], parameters: Iterable[tuple[str, str]]
+) -> tuple[dict[Any, Any], list[Fault]]:
+    fields: dict[Any, Any] = {}
+    faults: list[Fault] = []
+    seen: set[str] = set()
+    for name, value in parameters:
+        found = known(name)
+        if name in seen:
+            faults.append(Fault(name, "is given twice"))
+        elif found is None:
+            faults.append(Fault(name, _NOT_NUMERIC if _BOUNDED.fullmatch(name) else "is not a filter"))
+        else:
+            field, read = found
+            try:
+                fields[field] = read(value)
+            except ValueError as error:
+                faults.append(Fault(name, str(error)))
+        seen.add(name)
+    return fields, faults
+
+
+def _range(fields: Mapping[Any, Any], key: str, faults: list[Fault]) -> Range:
+    """The bounds given for *key*."""
+    least, most = fields.get(_Bound(key, "min")), fields.get(_Bound(key, "max"))
+    if least is not None and most is not None and most < least:
+        faults.append(Fault(str(_Bound(key, "max")), "lies below its minimum"))
+    return Range(least, most)
 
 
 def write_cursor(query: Query, position: Position | None) -> str | None:
@@ -159,9 +271,7 @@ def _read_cursor(cursor: str) -> tuple[Position, str]:
 
 def _mark(query: Query) -> str:
     """What ties a cursor to its query: everything but the position and the page's size."""
-    bare = replace(query, after=None, limit=1)
-    fields = {name: getattr(bare, name) for name in Query.__dataclass_fields__}
-    return sha256(canonical(fields)).hexdigest()[:16]
+    return sha256(repr(replace(query, after=None, limit=1)).encode()).hexdigest()[:16]
 
 
 def read_trace_id(value: str) -> str:

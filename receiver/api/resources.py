@@ -2,11 +2,12 @@
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends
+from fastapi import APIRouter, Depends, Request
 
 from receiver.api import present
 from receiver.api.auth import Reader, may
-from receiver.api.documents import HistoryDocument
+from receiver.api.documents import HISTORY_PARAMETERS, HistoryDocument
+from receiver.api.params import HISTORY, read_known
 from receiver.correlate.desk import Desk
 from receiver.tokens import Tokens
 
@@ -16,15 +17,21 @@ def routes(desk: Desk, tokens: Tokens) -> APIRouter:
     router = APIRouter(tags=["resources"])
     allowed = Annotated[Reader, Depends(may("read", tokens))]
 
-    @router.get("/resources/{resource_type}/{resource_id:path}/history", response_model=HistoryDocument)
-    def history(resource_type: str, resource_id: str, reader: allowed) -> Any:
+    @router.get(
+        "/resources/{resource_type}/{resource_id:path}/history",
+        response_model=HistoryDocument,
+        openapi_extra={"parameters": HISTORY_PARAMETERS},
+    )
+    def history(resource_type: str, resource_id: str, request: Request, reader: allowed) -> Any:
         """Every entry of a resource, oldest first, each with what it changed, and the state they lead to."""
-        (entries, state), freshness = desk.history(reader.tenant, resource_type, resource_id)
+        at_ns = read_known(HISTORY, request.query_params.multi_items()).get("at_ns")
+        history, freshness = desk.history(reader.tenant, resource_type, resource_id, at_ns)
         return {
             "resource_type": resource_type,
             "resource_id": resource_id,
-            "entries": present.entries(entries),
-            "state": state,
+            "entries": present.entries(history.entries),
+            "state": history.state,
+            "breaks": [each._asdict() for each in history.breaks],
             **present.freshness(freshness),
         }
 

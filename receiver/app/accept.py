@@ -13,8 +13,8 @@ from receiver.metrics import RunState
 from receiver.otlp.grpc import GrpcServer
 from receiver.otlp.http import HttpEndpoint
 from receiver.otlp.service import TraceService
+from receiver.senders import Senders
 from receiver.spool import SpoolWriter
-from receiver.tokens import Tokens
 
 #: Requests begun before the end have so long to be answered.
 GRACE_S = 5.0
@@ -37,7 +37,7 @@ async def _serve(settings: Settings) -> None:
         opened.callback(state.close)
         spool = _spool(settings, opened)
         accept = Accept(journal)
-        service = TraceService(accept, Tokens(settings.auth.tokens), spool, settings.index.oldest_days)
+        service = TraceService(accept, Senders(settings.auth), spool, settings.index.oldest_days)
         ports = await _open_doors(service, settings, opened)
         state.set(ready=True, ports=ports, log=journal.log)
         _LOG.info("accepting", extra={**ports, "log": journal.log})

@@ -1,4 +1,4 @@
-"""The following process: the journal into the index, the spool into the span store."""
+"""The following process: the journal into the index and the streams, the spool into the span store."""
 
 import logging
 import threading
@@ -7,6 +7,7 @@ from contextlib import ExitStack, suppress
 from typing import Any, Protocol, TypeVar
 
 from receiver.app.life import on_end
+from receiver.clock import now_ns
 from receiver.config import Settings
 from receiver.errors import Unavailable
 from receiver.follower import Follower
@@ -17,12 +18,15 @@ from receiver.index.port import EntryIndex
 from receiver.journal import JournalReader
 from receiver.metrics import RunState
 from receiver.spool import SpoolReader
+from receiver.streams import StreamReader, StreamWriter
 from receiver.traces.open import open_store
 from receiver.traces.writer import TraceWriter
 
 STATE_EVERY_S = 1.0
 #: Between two looks whether accept has made the journal, or a store answers.
 RETRY_S = 0.2
+#: What is missing is called so after minutes: there is no hurry.
+STREAMS_POLL_MS = 500
 
 _LOG = logging.getLogger(__name__)
 
@@ -77,23 +81,29 @@ class _Opening:
 
 
 class _Following:
-    """The threads of this process: the indexer, and where spans are kept, the trace writer."""
+    """The threads of this process: the indexer, the streams, and where spans are kept, the trace writer."""
 
     def __init__(self, settings: Settings, opening: _Opening) -> None:
         index = opening.patiently(lambda: open_index(settings, write=True))
         self._indexing = _indexing(settings, index, opening)
+        self._streams = _streams(settings, opening)
+        self._missing = opening.patiently(lambda: StreamReader(settings.data_dir))
         self._traces = None if settings.traces.keep == "none" else _traces(settings, index, opening)
 
     def start(self, opened: ExitStack) -> None:
         """Begin; *opened* stops them."""
-        for each in (self._indexing, self._traces):
+        for each in (self._indexing, self._streams, self._traces):
             if each is not None:
                 each.start()
                 opened.callback(each.stop)
 
     def facts(self) -> dict[str, Any]:
         """How far each is and what stands in its way."""
-        facts: dict[str, Any] = {"index": {"position": self._indexing.position, "problem": self._indexing.problem}}
+        facts: dict[str, Any] = {
+            each.name: {"position": each.position, "problem": each.problem} for each in (self._indexing, self._streams)
+        }
+        with suppress(Unavailable):  # the next second's look tells
+            facts["streams"] |= self._missing.totals(now_ns())._asdict()
         if self._traces is not None:
             facts["traces"] = {
                 "position": self._traces.position,
@@ -117,6 +127,19 @@ def _indexing(settings: Settings, index: EntryIndex, opening: _Opening) -> Follo
         batch_max=settings.index.batch_max_entries,
         poll_ms=settings.index.poll_ms,
         tick=indexer.prepare,
+    )
+
+
+def _streams(settings: Settings, opening: _Opening) -> Follower:
+    reader = opening.patiently(lambda: JournalReader.open(settings.data_dir))
+    writer = opening.patiently(lambda: StreamWriter(settings.data_dir, reader.log))
+    return Follower(
+        "streams",
+        reader,
+        writer.step,
+        cursor=writer.cursor,
+        batch_max=settings.index.batch_max_entries,
+        poll_ms=STREAMS_POLL_MS,
     )
 
 

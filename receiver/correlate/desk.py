@@ -2,20 +2,22 @@
 
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from otel_audit.canonical import rfc3339
 from otel_audit.entry import Entry
 from receiver.clock import SECOND_NS, Clock, now_ns
-from receiver.correlate.history import state_after
+from receiver.correlate.history import History, history_of
 from receiver.correlate.join import join
 from receiver.correlate.kept import Kept
 from receiver.errors import NotFound, Unavailable
-from receiver.index.port import EntryIndex, Page
+from receiver.index.port import EntryIndex, Facets, Page
 from receiver.index.query import LIMIT_MAX, Query
 from receiver.journal import JournalReader
 from receiver.metrics import read_states
+from receiver.streams import State, Stream, StreamReader
 from receiver.traces.port import Found, SpanStore
 
 #: A lag below this is the ordinary distance between accept and follow.
@@ -54,6 +56,7 @@ class Desk:
         open_index: Callable[[], EntryIndex],
         open_store: Callable[[], SpanStore],
         open_journal: Callable[[], JournalReader],
+        open_streams: Callable[[], StreamReader],
         *,
         kept: Kept,
         clock: Clock = now_ns,
@@ -63,6 +66,7 @@ class Desk:
             "index": open_index,
             "spans": open_store,
             "journal": open_journal,
+            "streams": open_streams,
         }
         self._open: dict[str, Any] = {}
         self._opening = threading.Lock()
@@ -80,12 +84,17 @@ class Desk:
 
     def search(self, query: Query) -> tuple[Page, Freshness]:
         """One page of entries. The freshness is of before the search, so that it never promises too much."""
-        freshness = self.freshness()
+        freshness = self.freshness(query.tenant, query.service, query.since_ns)
         return self._index().search(query), freshness
+
+    def facets(self, query: Query, size: int) -> tuple[Facets, Freshness]:
+        """How often which value stands among the matches."""
+        freshness = self.freshness(query.tenant, query.service, query.since_ns)
+        return self._index().facets(query, size), freshness
 
     def entry(self, tenant: str, event_id: str) -> tuple[Entry, Freshness]:
         """One entry, or NotFound."""
-        freshness = self.freshness()
+        freshness = self.freshness(tenant)
         entry = self._index().get(tenant, event_id)
         if entry is None:
             raise _not_found(f"entry {event_id}", freshness)
@@ -120,30 +129,57 @@ class Desk:
         joined["complete"] &= not found.truncated
         return Answered((joined, entries), freshness._replace(warnings=(*freshness.warnings, *warnings)))
 
-    def history(self, tenant: str, resource_type: str, resource_id: str) -> Answered:
-        """The entries of a resource, oldest first, and the state they lead to; NotFound when there are none."""
-        query = Query(tenant=tenant, resource_type=resource_type, resource_id=resource_id, order="asc", limit=LIMIT_MAX)
-        entries, freshness = self._all(query, self.freshness())
+    def history(
+        self, tenant: str, resource_type: str, resource_id: str, at_ns: int | None = None
+    ) -> tuple[History, Freshness]:
+        """What became of a resource up to *at_ns*, that moment included; NotFound when there are no entries."""
+        until_ns = None if at_ns is None else at_ns + 1
+        asked = Query(tenant=tenant, resource_type=resource_type, resource_id=resource_id, until_ns=until_ns)
+        entries, freshness = self._all(replace(asked, order="asc", limit=LIMIT_MAX), self.freshness(tenant))
         if not entries:
             raise _not_found(f"entry of {resource_type} {resource_id}", freshness)
-        return Answered((entries, state_after(entries)), freshness)
+        history = history_of(entries)
+        if history.breaks:
+            told = f"{len(history.breaks)} changes were not recorded: see breaks"
+            freshness = freshness._replace(warnings=(*freshness.warnings, told))
+        return history, freshness
 
-    def freshness(self) -> Freshness:
-        """``as_of`` is the receipt of the oldest entry not yet indexed, else now."""
-        now = self._clock()
+    def streams(
+        self, tenant: str, service: str | None, state: State | None, before: str | None, limit: int
+    ) -> tuple[list[Stream], str | None, Freshness]:
+        """A page of the senders' streams, the youngest first, and where the next page begins."""
+        freshness = self._freshness_of(
+            "the account of streams", self._processes(), lambda log: self._streams().cursor(log)
+        )
+        found, after = self._streams().page(tenant, service, state, before, limit, self._clock())
+        return found, after, freshness
+
+    def freshness(
+        self, tenant: str | None = None, service: str | None = None, since_ns: int | None = None
+    ) -> Freshness:
+        """``as_of`` is the receipt of the oldest entry not yet indexed, else now.
+
+        Of a *tenant*, it also warns of entries that were lost on the way: of *service*, since *since_ns*.
+        """
         warnings = self._processes()
+        if tenant is not None:
+            warnings += self._missing(tenant, service, since_ns or 0)
+        return self._freshness_of("the index", warnings, lambda log: self._index().cursor(log))
+
+    def _freshness_of(self, name: str, warnings: tuple[str, ...], cursor_of: Callable[[str], int]) -> Freshness:
+        now = self._clock()
         try:
             journal = self._part("journal")
-            cursor = self._index().cursor(journal.log)
+            cursor = cursor_of(journal.log)
             with self._journal_turn:
                 waiting = journal.first_after(cursor)
         except Unavailable as error:
-            return Freshness(rfc3339(now), 0.0, (*warnings, f"how far the index is cannot be told: {error}"))
+            return Freshness(rfc3339(now), 0.0, (*warnings, f"how far {name} is cannot be told: {error}"))
         if waiting is None:
             return Freshness(rfc3339(now), 0.0, warnings)
         lag_s = max(0, now - waiting.received_ns) / SECOND_NS
         if lag_s > LAG_TOLD_S:
-            warnings = (*warnings, f"the index is {lag_s:.0f} s behind: what came since is not in this answer")
+            warnings = (*warnings, f"{name} is {lag_s:.0f} s behind: what came since is not in this answer")
         return Freshness(rfc3339(waiting.received_ns), lag_s, warnings)
 
     # -- parts
@@ -156,6 +192,20 @@ class Desk:
         store: SpanStore = self._part("spans")
         return store
 
+    def _streams(self) -> StreamReader:
+        streams: StreamReader = self._part("streams")
+        return streams
+
+    def _missing(self, tenant: str, service: str | None, since_ns: int) -> tuple[str, ...]:
+        """What was recorded and never came: an answer cannot hold it."""
+        try:
+            numbers, streams = self._streams().missing(tenant, service, since_ns, self._clock())
+        except Unavailable as error:
+            return (f"what is missing cannot be told: {error}",)
+        if not numbers:
+            return ()
+        return (f"{numbers} events of {streams} streams never came: see /completeness",)
+
     def _part(self, name: str) -> Any:
         with self._opening:
             if name not in self._open:
@@ -164,7 +214,7 @@ class Desk:
 
     def _entries_of_trace(self, tenant: str, trace_id: str) -> tuple[list[Entry], Freshness]:
         query = Query(tenant=tenant, trace_id=trace_id, order="asc", limit=LIMIT_MAX)
-        return self._all(query, self.freshness())
+        return self._all(query, self.freshness(tenant))
 
     def _spans_from(self, found: Found) -> str | None:
         return self._spans().name if found.spans else None

@@ -4,7 +4,7 @@ Most fields stand in the document as they are. What the server would refuse or a
 and stands exactly in ``audit.exact``, as JSON text: the server never looks into it, whatever the keys.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from typing import Any
 
@@ -15,7 +15,7 @@ from otel_audit.catalog import SEVERITIES, meaning_of
 from otel_audit.entry import Entry
 from receiver.index.cleaning import LONG_MAX, clean_state, is_address, is_long
 from receiver.index.moment import event_ns, received_ns
-from receiver.index.money import amount_of, currency_of
+from receiver.index.money import amount_of, currency_of, numbers_of
 from receiver.index.words import searched_words
 from receiver.sentence import sentence
 
@@ -72,6 +72,9 @@ STATES = {
     "metadata": "audit.metadata",
 }
 
+#: Where metadata that is filed as numbers stands, by key.
+NUMERIC = "audit.numeric"
+
 #: Small values of our own making.
 INNER = {"sender": "audit.sender", "integrity": "audit.integrity"}
 
@@ -79,8 +82,8 @@ INNER = {"sender": "audit.sender", "integrity": "audit.integrity"}
 _CORE = ("event_id", "action", "outcome", "severity", "tenant", "trace_id")
 
 
-def document_of(entry: Entry) -> Document:
-    """*entry* in ECS, with what people search and sort by beside it."""
+def document_of(entry: Entry, numeric: Sequence[str] = ()) -> Document:
+    """*entry* in ECS, with what people search and sort by beside it; metadata under *numeric* as numbers too."""
     document: Document = {}
     exact: dict[str, Any] = {}
     _put_times(document, exact, entry)
@@ -95,6 +98,8 @@ def document_of(entry: Entry) -> Document:
     for path, value in _derived(entry):
         if value is not None:
             _put(document, path, value)
+    for key, number in numbers_of(entry, numeric):
+        _put(document, f"{NUMERIC}.{key}", number)
     _put_exact(document, exact)
     return document
 

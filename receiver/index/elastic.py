@@ -1,6 +1,7 @@
 """Entries in Elasticsearch: one ECS document each, in plain indices named by the event's time."""
 
 from collections.abc import Callable, Collection, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import orjson
@@ -13,10 +14,10 @@ from receiver.index.amendment import amended
 from receiver.index.conflict import SetAside, nowhere, quarantined
 from receiver.index.document import Document, document_of, entry_from, is_minimal, minimal_document_of
 from receiver.index.elastic_indices import Indices
-from receiver.index.elastic_query import of_traces, position_of_hit, search_body
+from receiver.index.elastic_query import facets_body, of_traces, position_of_hit, search_body
 from receiver.index.elastic_twins import Twins, cursor_id
-from receiver.index.port import Filed, Page, Total
-from receiver.index.query import Query
+from receiver.index.port import Facets, Filed, Page, Total
+from receiver.index.query import FACETS, Query
 from receiver.index.template import everywhere, index_of, partition_in, pattern_of
 
 AMEND_TRIES = 5
@@ -36,12 +37,15 @@ class ElasticIndex:
         client: Elasticsearch,
         namespace: str,
         tenants: Sequence[str] = ("default",),
+        numeric: Sequence[str] = (),
         set_aside: SetAside = nowhere,
     ) -> None:
         """*tenants* are those whose partitions :meth:`prepare` makes ahead of their first entry.
 
-        *set_aside* returns when the quarantined drafts it is handed are durable.
+        *numeric* are the metadata keys that are filed as numbers. *set_aside* returns when the quarantined drafts
+        it is handed are durable.
         """
+        self._document_of = partial(document_of, numeric=numeric)
         self._client = client
         self._namespace = namespace
         self._tenants = tenants
@@ -115,6 +119,20 @@ class ElasticIndex:
             total=Total(total["value"], exact=total["relation"] == "eq"),
         )
 
+    def facets(self, query: Query, size: int) -> Facets:
+        """Counted by the server, for each index apart; exact as far as it says so."""
+        with answering():
+            answer = self._client.search(
+                index=pattern_of(self._namespace, query.tenant),
+                allow_partial_search_results=False,
+                **facets_body(query, size),
+            )
+        counted = answer.get("aggregations") or {}
+        return Facets(
+            {name: tuple((each["key"], each["doc_count"]) for each in counts_of(counted, name)) for name in FACETS},
+            exact=not any(each["doc_count_error_upper_bound"] for each in counted.values()),
+        )
+
     def close(self) -> None:
         """Let go of the connections."""
         self._client.close()
@@ -147,7 +165,7 @@ class ElasticIndex:
 
     def _bulk(self, filed: Sequence[Filed]) -> None:
         """Create every entry's document; the minimal one where the server refuses the full one for its content."""
-        refused = self._bulk_of(filed, document_of)
+        refused = self._bulk_of(filed, self._document_of)
         if not refused:
             return
         actions = {each.item.action for each in refused}
@@ -174,7 +192,7 @@ class ElasticIndex:
         fuller = amended(entry, fields, span_id)
         if fuller is entry:
             return True
-        make = minimal_document_of if is_minimal(found["_source"]) else document_of
+        make = minimal_document_of if is_minimal(found["_source"]) else self._document_of
         with answering():
             try:
                 self._client.update(
@@ -193,3 +211,9 @@ def _with_digest(document: Document, filed: Filed) -> Document:
     if filed.digest is not None:
         document["audit"]["digest"] = filed.digest.hex()
     return document
+
+
+def counts_of(aggregations: Mapping[str, Any], name: str) -> Sequence[Mapping[str, Any]]:
+    """The counts of one facet; none where there is no index yet."""
+    buckets: Sequence[Mapping[str, Any]] = aggregations.get(name, {}).get("buckets", ())
+    return buckets

@@ -6,13 +6,15 @@ from typing import Any
 
 from otel_audit.canonical import rfc3339, unix_ns
 from otel_audit.wire import PREFIX
-from receiver.index.document import PLAIN
+from receiver.index.document import NUMERIC, PLAIN, STATES
 from receiver.index.moment import bound_ns
 from receiver.index.port import COUNTED_MAX
-from receiver.index.query import EXACT, Position, Query
+from receiver.index.query import EXACT, FACETS, Position, Query, Range
 
 _FORMAT = "strict_date_optional_time_nanos"
 _TIME = {"event": "@timestamp", "received": "event.ingested"}
+
+_MOST = [{"_count": "desc"}, {"_key": "asc"}]
 
 Clause = dict[str, Any]
 
@@ -21,7 +23,7 @@ def search_body(query: Query) -> dict[str, Any]:
     """The request for one page and one entry more, which tells whether there is another page."""
     time = {_TIME[query.time]: {"order": query.order, "format": _FORMAT, "unmapped_type": "date_nanos"}}
     body: dict[str, Any] = {
-        "query": {"bool": {"filter": list(_asked(query)), "must_not": list(_left_out(query))}},
+        "query": _matching(query),
         "sort": [time, {"event.id": {"order": query.order, "unmapped_type": "keyword"}}],
         "size": query.limit + 1,
         "track_total_hits": COUNTED_MAX,
@@ -29,6 +31,16 @@ def search_body(query: Query) -> dict[str, Any]:
     if query.after is not None:
         body["search_after"] = [rfc3339(bound_ns(query.after.time_ns)), query.after.event_id]
     return body
+
+
+def facets_body(query: Query, size: int) -> dict[str, Any]:
+    """The request that counts the matches by each field."""
+    by = {name: {"terms": {"field": PLAIN[field], "size": size, "order": _MOST}} for name, field in FACETS.items()}
+    return {"query": _matching(query), "size": 0, "track_total_hits": False, "aggs": by}
+
+
+def _matching(query: Query) -> Clause:
+    return {"bool": {"filter": list(_asked(query)), "must_not": list(_left_out(query))}}
 
 
 def position_of_hit(hit: Mapping[str, Any]) -> Position:
@@ -57,8 +69,10 @@ def _left_out(query: Query) -> Iterator[Clause]:
 
 def _asked(query: Query) -> Iterator[Clause]:
     yield {"term": {PLAIN["tenant"]: query.tenant}}
-    if query.action is not None:
-        yield _action(query.action)
+    if query.actions:
+        yield (
+            {"bool": {"should": list(map(_action, query.actions))}} if query.actions[1:] else _action(query.actions[0])
+        )
     for asked, field in EXACT.items():
         if (value := getattr(query, asked)) is not None:
             yield {"term": {PLAIN[field]: value}}
@@ -71,6 +85,17 @@ def _asked(query: Query) -> Iterator[Clause]:
         yield {"range": {_TIME[query.time]: given | {"format": _FORMAT}}}
     for word in query.words:
         yield {"term": {"audit.words": word}}
+    if query.amount is not None:
+        yield _within("audit.amount", query.amount)
+    for key, within in query.numbers:
+        yield _within(f"{NUMERIC}.{key}", within)
+    for leaf in query.leaves:
+        yield {"term": {f"{STATES[leaf.field]}.{leaf.path}": leaf.value}}
+
+
+def _within(field: str, bounds: Range) -> Clause:
+    given = {"gte": bounds.least, "lte": bounds.most}
+    return {"range": {field: {name: bound for name, bound in given.items() if bound is not None}}}
 
 
 def _action(pattern: str) -> Clause:

@@ -2,15 +2,18 @@
 
 import re
 import threading
-from collections.abc import Collection, Mapping, Sequence
+from collections import Counter
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 from otel_audit.entry import Entry
 from otel_audit.wire import PREFIX
 from receiver.index.amendment import amended
+from receiver.index.leaves import leaves_of
 from receiver.index.moment import bound_ns, event_ns, position_of, received_ns
-from receiver.index.port import COUNTED_MAX, Filed, Page, Total
-from receiver.index.query import EXACT, Position, Query
+from receiver.index.money import amount_of, number_of
+from receiver.index.port import COUNTED_MAX, Facets, Filed, Page, Total
+from receiver.index.query import EXACT, FACETS, Position, Query
 from receiver.index.words import searched_words
 
 
@@ -77,6 +80,12 @@ class MemoryIndex:
             total=Total(min(len(entries), COUNTED_MAX), exact=len(entries) <= COUNTED_MAX),
         )
 
+    def facets(self, query: Query, size: int) -> Facets:
+        """Count them."""
+        with self._lock:
+            entries = [each.entry for each in self._filed.values() if matches(each.entry, query)]
+        return Facets({name: _most(size, (getattr(e, field) for e in entries)) for name, field in FACETS.items()}, True)
+
     def close(self) -> None:
         """Nothing is held open."""
 
@@ -87,14 +96,22 @@ def matches(entry: Entry, query: Query) -> bool:
     return (
         entry.tenant == query.tenant
         and (query.wants_own or not entry.action.startswith(PREFIX))
-        and (query.action is None or _like(entry.action, query.action))
+        and (not query.actions or any(_like(entry.action, each) for each in query.actions))
         and all(getattr(query, asked) in (None, getattr(entry, field)) for asked, field in EXACT.items())
         and (query.related is None or query.related in entry.related)
         and (query.status_code_min is None or _at_least(entry.status_code, query.status_code_min))
         and (query.since_ns is None or time_ns >= bound_ns(query.since_ns))
         and (query.until_ns is None or time_ns < bound_ns(query.until_ns))
         and set(query.words) <= set(searched_words(entry))
+        and (query.amount is None or query.amount.holds(amount_of(entry)))
+        and all(bounds.holds(number_of(entry.metadata.get(key))) for key, bounds in query.numbers)
+        and set(query.leaves) <= set(leaves_of(entry))
     )
+
+
+def _most(size: int, values: Iterable[str | None]) -> tuple[tuple[str, int], ...]:
+    counts = Counter(value for value in values if value is not None)
+    return tuple(sorted(counts.items(), key=lambda counted: (-counted[1], counted[0]))[:size])
 
 
 def _like(action: str, pattern: str) -> bool:

@@ -14,6 +14,8 @@ def open_index(settings: Settings, *, write: bool, set_aside: SetAside = nowhere
     *set_aside* is handed what another receiver's event of the same id stands in the way of.
     """
     if settings.index.url == "sqlite":
-        return SqliteIndex.open(settings.data_dir, write=write)
-    tenants = sorted({"default", *(token.tenant for token in settings.auth.tokens)})
-    return ElasticIndex(connect(settings.index), settings.index.namespace, tenants, set_aside)
+        return SqliteIndex.open(settings.data_dir, write=write, numeric=settings.index.numeric_metadata)
+    credentials = (*settings.auth.tokens, *settings.auth.certificates)
+    tenants = sorted({"default", *(each.tenant for each in credentials)})
+    numeric = settings.index.numeric_metadata
+    return ElasticIndex(connect(settings.index), settings.index.namespace, tenants, numeric, set_aside)

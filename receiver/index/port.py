@@ -39,6 +39,17 @@ class Page:
     total: Total
 
 
+@dataclass(frozen=True, slots=True)
+class Facets:
+    """How often which value stands in a field among the matches, the most frequent first.
+
+    ``exact`` is False where a backend that counts in parts may have missed some.
+    """
+
+    counts: Mapping[str, tuple[tuple[str, int], ...]]
+    exact: bool
+
+
 class EntryIndex(Protocol):
     """Where audit entries are found again.
 
@@ -84,6 +95,9 @@ class EntryIndex(Protocol):
 
     def search(self, query: Query) -> Page:
         """The entries that match. While nothing is put, following pages neither skip nor repeat."""
+
+    def facets(self, query: Query, size: int) -> Facets:
+        """Of each field in FACETS at most *size* values; where the page begins and how long it is changes nothing."""
 
     def close(self) -> None:
         """Let go of files and connections."""

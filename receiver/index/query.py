@@ -3,9 +3,10 @@
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from otel_audit.wire import PREFIX
+from receiver.index.leaves import Leaf
 
 LIMIT_MAX = 1000
 
@@ -23,18 +24,34 @@ class Position:
     event_id: str
 
 
+class Range(NamedTuple):
+    """Bounds of a number, both included; None where there is none."""
+
+    least: float | None = None
+    most: float | None = None
+
+    def holds(self, number: float | None) -> bool:
+        """Whether *number* lies within; what is no number lies nowhere."""
+        return (
+            number is not None
+            and (self.least is None or number >= self.least)
+            and (self.most is None or number <= self.most)
+        )
+
+
 @dataclass(frozen=True, slots=True)
 class Query:
-    """Which entries are asked for. A filter that is None asks nothing; all others must hold at once.
+    """Which entries are asked for. A filter that is None or empty asks nothing; all others must hold at once.
 
-    ``action`` may hold ``*`` for any run of characters. ``since_ns`` is included, ``until_ns`` is not;
-    both, and the order, go by the event's time or by its receipt (``time``). Ties go by event id in the
-    same order. ``words`` are folded whole words, each of which must occur in the entry's free text.
-    Entries of the receiver itself (``audit.…``) are left out unless ``action`` asks for them.
+    Of ``actions`` any may match; each may hold ``*`` for any run of characters. ``since_ns`` is included,
+    ``until_ns`` is not; both, and the order, go by the event's time or by its receipt (``time``). Ties go by event id
+    in the same order. ``words`` are folded whole words, each of which must occur in the entry's free text.
+    ``numbers`` bounds metadata by key, of those the index was told to file as numbers; ``leaves`` must all be there.
+    Entries of the receiver itself (``audit.…``) are left out unless ``actions`` ask for them.
     """
 
     tenant: str = "default"
-    action: str | None = None
+    actions: tuple[str, ...] = ()
     user_id: str | None = None
     user_email: str | None = None
     resource_type: str | None = None
@@ -52,6 +69,9 @@ class Query:
     until_ns: int | None = None
     time: TimeField = "event"
     words: tuple[str, ...] = ()
+    amount: Range | None = None
+    numbers: tuple[tuple[str, Range], ...] = ()
+    leaves: tuple[Leaf, ...] = ()
     order: Order = "desc"
     limit: int = 100
     after: Position | None = None
@@ -59,7 +79,7 @@ class Query:
     @property
     def wants_own(self) -> bool:
         """Whether the receiver's own entries are asked for."""
-        return self.action is not None and self.action.startswith(PREFIX)
+        return any(each.startswith(PREFIX) for each in self.actions)
 
     def next_after(self, position: Position) -> "Query":
         """The same question, from *position* on."""
@@ -79,6 +99,15 @@ EXACT = {
     "session_id": "session_id",
     "trace_id": "trace_id",
     "request_id": "request_id",
+}
+
+#: What the matches of a query are counted by: query field ▶ entry field.
+FACETS = {
+    "action": "action",
+    "service": "service_name",
+    "outcome": "outcome",
+    "user_id": "user_id",
+    "ip_address": "ip_address",
 }
 
 

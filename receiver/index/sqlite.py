@@ -14,7 +14,8 @@ from receiver.errors import Damaged, Unavailable
 from receiver.index import sqlite_query
 from receiver.index.amendment import amended
 from receiver.index.moment import position_of
-from receiver.index.port import COUNTED_MAX, Filed, Page, Total
+from receiver.index.money import numbers_of
+from receiver.index.port import COUNTED_MAX, Facets, Filed, Page, Total
 from receiver.index.query import Query
 from receiver.index.sqlite_tables import COLUMNS, FILE, MIGRATIONS, columns_of, entry_from, word_text
 from receiver.sqlite import Readers, open_writer
@@ -41,15 +42,17 @@ class SqliteIndex:
     business alone, for one file holds them all.
     """
 
-    def __init__(self, path: Path, *, write: bool) -> None:
+    def __init__(self, path: Path, *, write: bool, numeric: Sequence[str] = ()) -> None:
+        """*numeric* are the metadata keys that are filed as numbers."""
+        self._numeric = numeric
         self._lock = threading.Lock()
         self._writer = open_writer(path, MIGRATIONS) if write else None
         self._readers = Readers(path)
 
     @classmethod
-    def open(cls, data_dir: Path, *, write: bool) -> "SqliteIndex":
+    def open(cls, data_dir: Path, *, write: bool, numeric: Sequence[str] = ()) -> "SqliteIndex":
         """The index in *data_dir*. Who only reads may open it before it is made; reading is Unavailable until then."""
-        return cls(data_dir / FILE, write=write)
+        return cls(data_dir / FILE, write=write, numeric=numeric)
 
     def prepare(self, partitions: Sequence[str]) -> None:
         """Nothing has to be made."""
@@ -58,7 +61,7 @@ class SqliteIndex:
         """Insert what is not there yet, and move the cursor, in one transaction."""
         with self._writing() as connection:
             for each in filed:
-                _insert(connection, each.entry)
+                _insert(connection, each.entry, self._numeric)
             connection.execute("INSERT OR REPLACE INTO cursors (log, cursor) VALUES (?, ?)", (log, cursor))
 
     def cursor(self, log: str) -> int:
@@ -111,6 +114,15 @@ class SqliteIndex:
             total=Total(min(matching, COUNTED_MAX), exact=matching <= COUNTED_MAX),
         )
 
+    def facets(self, query: Query, size: int) -> Facets:
+        """Count by each field, all as of one moment."""
+        with self._readers.reading() as connection:
+            counts = {
+                name: tuple(connection.execute(*statement).fetchall())
+                for name, statement in sqlite_query.facets(query, size).items()
+            }
+        return Facets(counts, exact=True)
+
     def close(self) -> None:
         """Let go of the file."""
         self._readers.close()
@@ -137,7 +149,7 @@ class SqliteIndex:
                     self._writer.execute("ROLLBACK")
 
 
-def _insert(connection: sqlite3.Connection, entry: Entry) -> None:
+def _insert(connection: sqlite3.Connection, entry: Entry, numeric: Sequence[str]) -> None:
     inserted = connection.execute(_INSERT, columns_of(entry))
     if inserted.rowcount == 0:
         return  # the first one stands
@@ -145,4 +157,8 @@ def _insert(connection: sqlite3.Connection, entry: Entry) -> None:
     connection.executemany(
         "INSERT OR IGNORE INTO related (tenant, key, id) VALUES (?, ?, ?)",
         [(entry.tenant, key, inserted.lastrowid) for key in entry.related],
+    )
+    connection.executemany(
+        "INSERT INTO numbers (tenant, key, number, id) VALUES (?, ?, ?, ?)",
+        [(entry.tenant, key, number, inserted.lastrowid) for key, number in numbers_of(entry, numeric)],
     )

@@ -1,12 +1,12 @@
 """A :class:`~receiver.index.query.Query` as SQL."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 from receiver.index.moment import bound_ns
 from receiver.index.port import COUNTED_MAX
-from receiver.index.query import EXACT, Query
-from receiver.index.sqlite_tables import SELECTIVE, all_words, int64
+from receiver.index.query import EXACT, FACETS, Query, Range
+from receiver.index.sqlite_tables import SELECTIVE, all_tokens, int64
 
 
 class Statement(NamedTuple):
@@ -39,6 +39,19 @@ def count(query: Query) -> Statement:
     return Statement(sql, where.parameters)
 
 
+def facets(query: Query, size: int) -> dict[str, Statement]:
+    """Query field ▶ counts its values among the matches."""
+    where = _where(_asked(query))
+    return {
+        name: Statement(
+            f"SELECT {column}, count(*) AS n FROM entries WHERE {where.sql} AND {column} IS NOT NULL"  # noqa: S608
+            f" GROUP BY {column} ORDER BY n DESC, {column} LIMIT ?",
+            (*where.parameters, size),
+        )
+        for name, column in FACETS.items()
+    }
+
+
 def _where(conditions: Iterable[_Condition]) -> _Condition:
     """All of *conditions* at once; what was asked stands among the parameters, never in the SQL."""
     every = list(conditions)
@@ -50,8 +63,8 @@ def _asked(query: Query) -> Iterator[_Condition]:
     yield _Condition("+tenant = ?" if _by_row(query) else "tenant = ?", (query.tenant,))
     if not query.wants_own:
         yield _Condition("own = 0")
-    if query.action is not None:
-        yield _action(query.action)
+    if query.actions:
+        yield _any(list(map(_action, query.actions)))
     for asked, column in EXACT.items():
         if (value := getattr(query, asked)) is not None:
             yield _Condition(f"{column} = ?", (value,))
@@ -63,8 +76,30 @@ def _asked(query: Query) -> Iterator[_Condition]:
         yield _Condition(f"{_time(query)} < ?", (bound_ns(query.until_ns),))
     if query.related is not None:
         yield _Condition("id IN (SELECT id FROM related WHERE tenant = ? AND key = ?)", (query.tenant, query.related))
-    if query.words:
-        yield _Condition("id IN (SELECT rowid FROM words WHERE words MATCH ?)", (all_words(query.words),))
+    if query.words or query.leaves:
+        tokens = all_tokens(query.words, query.leaves)
+        yield _Condition("id IN (SELECT rowid FROM words WHERE words MATCH ?)", (tokens,))
+    if query.amount is not None:
+        yield _within("amount", query.amount)
+    for key, bounds in query.numbers:
+        number = _within("number", bounds)
+        sql = f"id IN (SELECT id FROM numbers WHERE tenant = ? AND key = ? AND {number.sql})"  # noqa: S608
+        yield _Condition(sql, (query.tenant, key, *number.parameters))
+
+
+def _any(conditions: Sequence[_Condition]) -> _Condition:
+    joined = " OR ".join(condition.sql for condition in conditions)
+    parameters = tuple(value for condition in conditions for value in condition.parameters)
+    return _Condition(f"({joined})" if len(conditions) > 1 else joined, parameters)
+
+
+def _within(column: str, bounds: Range) -> _Condition:
+    least, most = bounds.least, bounds.most
+    conditions = [
+        *([_Condition(f"{column} >= ?", (least,))] if least is not None else []),
+        *([_Condition(f"{column} <= ?", (most,))] if most is not None else []),
+    ]
+    return _where(conditions or [_Condition(f"{column} IS NOT NULL")])
 
 
 def _action(pattern: str) -> _Condition:
@@ -93,4 +128,4 @@ def _time(query: Query) -> str:
 
 def _by_row(query: Query) -> bool:
     """Whether another table names the rows to look at."""
-    return query.related is not None or bool(query.words)
+    return query.related is not None or bool(query.words or query.leaves or query.numbers)

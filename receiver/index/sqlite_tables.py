@@ -1,13 +1,16 @@
 """The tables of ``index.db``: a row for each entry, with what is asked for beside the entry itself."""
 
 from collections.abc import Iterable
+from hashlib import blake2b
 from typing import Any
 
 import orjson
 
 from otel_audit.entry import Entry
 from otel_audit.wire import PREFIX
+from receiver.index.leaves import Leaf, leaves_of
 from receiver.index.moment import event_ns, received_ns
+from receiver.index.money import amount_of
 from receiver.index.query import EXACT
 from receiver.index.words import searched_words
 
@@ -15,7 +18,7 @@ FILE = "index.db"
 
 #: Columns that hold one field of the entry each, as it is.
 PLAIN = ("action", *EXACT.values())
-COLUMNS = ("tenant", "event_id", "own", "event_ns", "received_ns", "status_code", *PLAIN, "entry")
+COLUMNS = ("tenant", "event_id", "own", "event_ns", "received_ns", "status_code", "amount", *PLAIN, "entry")
 
 #: Filters that leave so few entries that these are better sorted than picked out of all by time.
 SELECTIVE = ("trace_id", "user_id", "resource_id", "session_id", "ip_address", "request_id")
@@ -26,9 +29,15 @@ def _by(column: str) -> str:
     return f"CREATE INDEX by_{column} ON entries (tenant, {column}, event_ns, event_id) WHERE {column} IS NOT NULL"
 
 
-#: ``words`` keeps no text and no places: only which word stands in which entry.
+#: ``words`` keeps no text and no places: only which word, or which leaf of a state, stands in which entry.
+#: Tables of an older form are dropped with their cursor: the journal fills the new ones.
 MIGRATIONS = (
+    "",
     f"""
+    DROP TABLE IF EXISTS cursors;
+    DROP TABLE IF EXISTS entries;
+    DROP TABLE IF EXISTS related;
+    DROP TABLE IF EXISTS words;
     CREATE TABLE cursors (log TEXT PRIMARY KEY, cursor INTEGER NOT NULL) WITHOUT ROWID;
     CREATE TABLE entries (
         id INTEGER PRIMARY KEY,
@@ -38,6 +47,7 @@ MIGRATIONS = (
         event_ns INTEGER NOT NULL,
         received_ns INTEGER NOT NULL,
         status_code INTEGER,
+        amount REAL,
         {", ".join(f"{column} TEXT" for column in PLAIN)},
         entry BLOB NOT NULL,
         UNIQUE (tenant, event_id)
@@ -53,6 +63,9 @@ MIGRATIONS = (
     {_by("ip_address")};
     {_by("request_id")};
     CREATE TABLE related (tenant TEXT, key TEXT, id INTEGER, PRIMARY KEY (tenant, key, id)) WITHOUT ROWID;
+    CREATE TABLE numbers (
+        tenant TEXT, key TEXT, number REAL, id INTEGER, PRIMARY KEY (tenant, key, number, id)
+    ) WITHOUT ROWID;
     CREATE VIRTUAL TABLE words USING fts5(text, content='', detail=none, tokenize="ascii tokenchars '_'")
     """,
 )
@@ -69,6 +82,7 @@ def columns_of(entry: Entry) -> tuple[Any, ...]:
         event_ns(entry),
         received_ns(entry),
         int64(entry.status_code),
+        amount_of(entry),
         *(getattr(entry, field) for field in PLAIN),
         text_of(entry),
     )
@@ -86,17 +100,22 @@ def entry_from(text: bytes) -> Entry:
 
 def word_text(entry: Entry) -> str:
     """What the full-text table is told of *entry*."""
-    return " ".join(map(token, searched_words(entry)))
+    return " ".join((*map(token, searched_words(entry)), *{leaf_token(leaf) for leaf in leaves_of(entry)}))
 
 
-def all_words(words: Iterable[str]) -> str:
-    """The full-text query that asks for every one of *words*."""
-    return " AND ".join(f'"{token(word)}"' for word in words)
+def all_tokens(words: Iterable[str], leaves: Iterable[Leaf]) -> str:
+    """The full-text query that asks for every one of *words* and *leaves*."""
+    return " AND ".join(f'"{each}"' for each in (*map(token, words), *map(leaf_token, leaves)))
 
 
 def token(word: str) -> str:
     """*word* as the ``ascii`` tokenizer keeps it whole. No word has an underscore, so no two share a token."""
     return word if word.isascii() else f"_{word.encode().hex()}"
+
+
+def leaf_token(leaf: Leaf) -> str:
+    """*leaf* as a token of its own: no word begins with two underscores, and no two leaves are likely to share one."""
+    return f"__{blake2b(chr(0).join(leaf).encode(), digest_size=10).hexdigest()}"
 
 
 def int64(value: int | None) -> int | None:

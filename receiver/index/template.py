@@ -2,20 +2,19 @@
 
 from typing import Any
 
-from receiver.index.document import INNER, PLAIN, STATES
+from receiver.index.document import INNER, NUMERIC, PLAIN, STATES
+from receiver.index.leaves import VALUE_MAX
 
 #: Grows with every change of what is below.
-VERSION = 2
+VERSION = 4
 #: Above the stock ``logs-*-*`` template (100), whose data streams cannot hold an event once for ever.
 PRIORITY = 500
 
 #: Longest text that is indexed as a keyword, in UTF-16 units; three bytes each stay within a term's 32766.
 KEYWORD_MAX = 8191
-#: The same for a value in a state, whose keys are part of the term.
-STATE_VALUE_MAX = 1024
 
 KEYWORD = {"type": "keyword", "ignore_above": KEYWORD_MAX}
-STATE = {"type": "flattened", "ignore_above": STATE_VALUE_MAX}
+STATE = {"type": "flattened", "ignore_above": VALUE_MAX}
 TIME = {"type": "date_nanos"}
 LONG = {"type": "long"}
 TEXT = {"type": "text"}
@@ -35,6 +34,7 @@ _OTHERS: dict[str, dict[str, Any]] = {
     "client.ip": ADDRESS,
     "related.ip": ADDRESS,
     "audit.amount": {"type": "double"},
+    NUMERIC: {"type": "object", "dynamic": True},
     "audit.integrity.index": LONG,
     "audit.exact": {"type": "object", "enabled": False},
     "audit.digest": {"type": "keyword", "index": False, "doc_values": False},
@@ -116,7 +116,9 @@ def mappings_component() -> dict[str, Any]:
         for key in outer:
             inner = inner.setdefault(key, {"properties": {}})["properties"]
         inner[last] = mapping
-    return {"version": VERSION, "template": {"mappings": {"dynamic": False, "properties": properties}}}
+    numbers = {"numbers": {"path_match": f"{NUMERIC}.*", "mapping": {"type": "double"}}}
+    mappings = {"dynamic": False, "dynamic_templates": [numbers], "properties": properties}
+    return {"version": VERSION, "template": {"mappings": mappings}}
 
 
 def custom_component() -> dict[str, Any]:

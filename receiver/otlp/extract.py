@@ -11,17 +11,17 @@ import orjson
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.proto.trace.v1.trace_pb2 import ResourceSpans, ScopeSpans, Span
 
-from otel_audit import wire
+from otel_audit import redact, wire
 from otel_audit.canonical import canonical, derived_event_id, rfc3339
 from receiver.anyvalue import attributes_of
-from receiver.clock import DAY_NS, SECOND_NS
+from receiver.claims import ANYTHING, Claims
+from receiver.clock import DAY_NS
+from receiver.otlp.anomalies import anomalies_of
 from receiver.otlp.seen import Spans
 from receiver.row import Draft
 
 #: Further ahead than this an event's time is not believed.
 AHEAD_MAX_NS = DAY_NS
-#: An event that is further than this from its receipt is marked.
-NEAR_MAX_NS = 5 * 60 * SECOND_NS
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +33,7 @@ class Reception:
     sender: str | None = None
     peer: str | None = None
     oldest_days: int = 2555
+    claims: Claims = ANYTHING
 
     @property
     def facts(self) -> dict[str, Any]:
@@ -46,12 +47,16 @@ class Reception:
 
 @dataclass(frozen=True, slots=True)
 class Extracted:
-    """The audit events of one request, ready for the journal; *problems* tells what was wrong with each broken one."""
+    """The audit events of one request, ready for the journal; *problems* tells what was wrong with each broken one.
+
+    *streams* are those its events say they are of.
+    """
 
     entries: tuple[Draft, ...] = ()
     quarantined: tuple[Draft, ...] = ()
     reports: tuple[Draft, ...] = ()
     problems: tuple[str, ...] = ()
+    streams: frozenset[str] = frozenset()
 
     @property
     def drafts(self) -> tuple[Draft, ...]:
@@ -92,8 +97,10 @@ def extract(request: ExportTraceServiceRequest, reception: Reception) -> Extract
     """Read the audit events out of *request*; the broken are set aside with their bytes, the others stored."""
     by_kind: dict[str, list[Draft]] = {"entry": [], "quarantined": [], "report": []}
     problems = []
+    streams = set()
     spans = Spans(request)
     for found in _audit_events(request):
+        streams.add(str(found.attributes.get(wire.SOURCE_ID, "")))
         try:
             draft = _draft(found, reception, spans)
         except Exception as error:  # whatever it is about this one event, its neighbours are stored
@@ -101,7 +108,13 @@ def extract(request: ExportTraceServiceRequest, reception: Reception) -> Extract
             problems.append(f"{found.event.name[:80] or '(no name)'}: {reason}")
             draft = _quarantined(found, reception, reason)
         by_kind[draft.kind].append(draft)
-    return Extracted(tuple(by_kind["entry"]), tuple(by_kind["quarantined"]), tuple(by_kind["report"]), tuple(problems))
+    return Extracted(
+        entries=tuple(by_kind["entry"]),
+        quarantined=tuple(by_kind["quarantined"]),
+        reports=tuple(by_kind["report"]),
+        problems=tuple(problems),
+        streams=frozenset(streams - {""}),
+    )
 
 
 def _audit_events(request: ExportTraceServiceRequest) -> Iterator[_Found]:
@@ -114,7 +127,7 @@ def _audit_events(request: ExportTraceServiceRequest) -> Iterator[_Found]:
                 for event in span.events:
                     if not wire.is_audit_event(pair.key for pair in event.attributes):
                         continue
-                    attributes = attributes_of(event.attributes)
+                    attributes = _clean_attributes(event)
                     if attributes.get(wire.COPY) is True:
                         continue
                     if resource is None:
@@ -122,6 +135,14 @@ def _audit_events(request: ExportTraceServiceRequest) -> Iterator[_Found]:
                     place = (event.name, event.time_unix_nano)
                     yield _Found(resource_spans, scope_spans, span, event, attributes, resource, places[place])
                     places[place] += 1
+
+
+def _clean_attributes(event: Span.Event) -> dict[str, Any]:
+    """What the event says, without what must not be told, whoever sent it."""
+    attributes = attributes_of(event.attributes)
+    if redact.needed(attributes, event.SerializeToString()):
+        attributes, _ = redact.redact(attributes)
+    return attributes
 
 
 def _draft(found: _Found, reception: Reception, spans: Spans) -> Draft:
@@ -136,8 +157,10 @@ def _draft(found: _Found, reception: Reception, spans: Spans) -> Draft:
         "span_id": found.span_id,
         **found.resource,
         **said,
-        "anomalies": time_marks(time_ns, reception.received_ns),
     }
+    anomalies = anomalies_of(said, reception.claims, time_ns - reception.received_ns)
+    if anomalies:
+        said["anomalies"] = anomalies
     return Draft(
         kind="report" if found.event.name == wire.STREAM_REPORT else "entry",
         tenant=reception.tenant,
@@ -147,6 +170,7 @@ def _draft(found: _Found, reception: Reception, spans: Spans) -> Draft:
         seen=orjson.dumps(spans.seen(found.resource_spans, found.span, found.on_carrier, said)),
         outlier=_is_outlier(time_ns, reception),
         received_ns=reception.received_ns,
+        anomalies=anomalies,
     )
 
 
@@ -165,13 +189,6 @@ def _digest(found: _Found) -> bytes:
     event = found.event
     own = [event.name, str(event.time_unix_nano), found.trace_id, found.span_id, found.attributes]
     return sha256(canonical(own)).digest()
-
-
-def time_marks(event_ns: int, received_ns: int) -> tuple[str, ...] | None:
-    """``late`` or ``ahead`` for an event more than five minutes from its receipt: a wrong clock, or a long way here."""
-    if abs(event_ns - received_ns) <= NEAR_MAX_NS:
-        return None
-    return ("late",) if event_ns < received_ns else ("ahead",)
 
 
 def _is_outlier(time_ns: int, reception: Reception) -> bool:
@@ -197,6 +214,8 @@ def _quarantined(found: _Found, reception: Reception, reason: str) -> Draft:
         "raw": b64encode(raw).decode(),
         "received_at": facts["received_at"],
         "sender": facts["sender"],
+        "service_name": found.resource.get("service_name"),
+        **_place_in_stream(found.attributes),
     }
     return Draft(
         kind="quarantined",
@@ -208,6 +227,12 @@ def _quarantined(found: _Found, reception: Reception, reason: str) -> Draft:
         outlier=False,
         received_ns=reception.received_ns,
     )
+
+
+def _place_in_stream(attributes: Mapping[str, Any]) -> dict[str, Any]:
+    """The number it was sent under: what is broken was received all the same."""
+    source_id, sequence = attributes.get(wire.SOURCE_ID), attributes.get(wire.SEQUENCE)
+    return {"source": {"id": source_id, "sequence": sequence}} if isinstance(source_id, str) else {}
 
 
 def hex_id(raw: bytes, length: int) -> str | None:

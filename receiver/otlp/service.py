@@ -9,11 +9,10 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
 
 from receiver.accept import Accept, Accepted
 from receiver.clock import Clock, now_ns
-from receiver.errors import Forbidden
 from receiver.otlp import decode
 from receiver.otlp.extract import Extracted, Reception, extract
+from receiver.senders import Sender, Senders
 from receiver.spool import SpoolWriter
-from receiver.tokens import Tokens
 
 RECEIPT = "otel-audit-receipt"
 
@@ -21,14 +20,6 @@ RECEIPT = "otel-audit-receipt"
 MARK = b"audit."
 #: So many broken events are named in an answer; the rest is counted.
 NAMED_MAX = 10
-
-
-@dataclass(frozen=True, slots=True)
-class Caller:
-    """Who is sending: tenant and credential's name."""
-
-    tenant: str = "default"
-    sender: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,42 +37,40 @@ class TraceService:
     """OTLP's TraceService on raw bytes, shared by gRPC and HTTP."""
 
     def __init__(
-        self, accept: Accept, tokens: Tokens, spool: SpoolWriter | None, oldest_days: int, clock: Clock = now_ns
+        self, accept: Accept, senders: Senders, spool: SpoolWriter | None, oldest_days: int, clock: Clock = now_ns
     ) -> None:
         """*spool* takes the spans for the join; None where none are kept."""
         self._accept = accept
-        self._tokens = tokens
+        self._senders = senders
         self._spool = spool
         self._oldest_days = oldest_days
         self._clock = clock
 
-    def caller(self, authorization: str | None) -> Caller:
+    def caller(self, authorization: str | None) -> Sender:
         """Who may send with this ``Authorization`` value; Unauthenticated or Forbidden when nobody may."""
-        token = self._tokens.identify(authorization)
-        if token is None:
-            return Caller()
-        if token.role != "sender":
-            raise Forbidden(f"the role {token.role} may not send")
-        return Caller(token.tenant, token.name)
+        return self._senders.identify(authorization)
 
-    async def export(self, body: bytes, caller: Caller, peer: str | None) -> Answer:
+    async def export(self, body: bytes, caller: Sender, peer: str | None) -> Answer:
         """Take one serialized request; the answer means that its audit events are on disk.
 
-        Raises Refused when it is not a request, Busy when it is to be sent again.
+        Raises Refused when it is not a request, Busy when it is to be sent again: its sender's budget is used up, or
+        too much waits for the disk.
         """
+        caller.budget.take_bytes(len(body))
         received_ns = self._clock()
         if MARK not in body:
             if decode.has_spans(body):
                 self._hand_over(body, caller, received_ns)
             return FULL_SUCCESS
-        reception = Reception(received_ns, caller.tenant, caller.sender, peer, self._oldest_days)
+        reception = Reception(received_ns, caller.tenant, caller.id, peer, self._oldest_days, caller.claims)
         extracted = extract(decode.trace_request(body), reception)
+        caller.budget.take_events(len(extracted.drafts), extracted.streams)
         accepted = await self._accept.accept(extracted.drafts) if extracted.drafts else None
         # Only now: a request that is told to come again brings its spans again.
         self._hand_over(body, caller, received_ns)
         return _answer(extracted, accepted)
 
-    def _hand_over(self, body: bytes, caller: Caller, received_ns: int) -> None:
+    def _hand_over(self, body: bytes, caller: Sender, received_ns: int) -> None:
         if self._spool is not None:
             self._spool.append(caller.tenant, received_ns, body)
 

@@ -9,15 +9,16 @@ import pytest
 from otel_audit.canonical import canonical, rfc3339
 from otel_audit.entry import Entry
 from receiver.clock import SECOND_NS
+from receiver.index.leaves import Leaf
 from receiver.index.port import COUNTED_MAX, EntryIndex
-from receiver.index.query import Query, words_of
+from receiver.index.query import Query, Range, words_of
 from tests.contracts.entries import NOON_NS, ODD, PARTITION, entry, event_id, filed
 
 LOG = "otel-audit/0123456789ab"
 
 #: Filter ▶ its value, and the fields of an entry that it finds and of one that it does not.
 FILTERS: dict[str, tuple[Any, dict[str, Any], dict[str, Any]]] = {
-    "action": ("user.login.failed", {"action": "user.login.failed"}, {"action": "user.login.success"}),
+    "actions": (("user.login.failed",), {"action": "user.login.failed"}, {"action": "user.login.success"}),
     "user_id": ("u-1", {"user_id": "u-1"}, {"user_id": "U-1"}),
     "user_email": ("ann@example.com", {"user_email": "ann@example.com"}, {"user_email": "ben@example.com"}),
     "resource_type": ("order", {"resource_type": "order"}, {"resource_type": "orders"}),
@@ -33,6 +34,13 @@ FILTERS: dict[str, tuple[Any, dict[str, Any], dict[str, Any]]] = {
     "status_code_min": (500, {"status_code": 503}, {"status_code": 499}),
     "since_ns": (NOON_NS, {"timestamp": rfc3339(NOON_NS)}, {"timestamp": rfc3339(NOON_NS - 1)}),
     "until_ns": (NOON_NS, {"timestamp": rfc3339(NOON_NS - 1)}, {"timestamp": rfc3339(NOON_NS)}),
+    "amount": (Range(10.5, 20), {"new_state": {"total": "10.50"}}, {"metadata": {"amount": 20.01}}),
+    "numbers": ((("weight", Range(5)),), {"metadata": {"weight": "5.0"}}, {"metadata": {"weight": 4.9, "size": 9}}),
+    "leaves": (
+        (Leaf("new_state", "status", "refunded"),),
+        {"new_state": {"status": "refunded"}},
+        {"new_state": {"status": "refund"}, "previous_state": {"status": "refunded"}},
+    ),
     "words": (("printer", "offline"), {"reason": "the Printer was OFFLINE."}, {"reason": "printer"}),
 }
 
@@ -70,8 +78,12 @@ def pages(index: EntryIndex, query: Query) -> Iterator[tuple[Entry, ...]]:
         query = query.next_after(page.next)
 
 
+#: The metadata keys that the ``index`` under test files as numbers.
+NUMERIC = ("weight",)
+
+
 class EntryIndexContract:
-    """Subclass, offer an empty ``index``, and be held to every promise of the port."""
+    """Subclass, offer an empty ``index`` that files NUMERIC as numbers, and be held to every promise of the port."""
 
     excused: ClassVar[dict[str, str]] = {}
 
@@ -231,19 +243,25 @@ class EntryIndexContract:
     def test_a_star_stands_for_anything(self, index: EntryIndex, pattern: str, found: list[str]) -> None:
         """``*`` is any run of characters wherever it stands; every other sign is itself."""
         index.put(LOG, filed(*(entry(n, action=action) for n, action in enumerate(ACTIONS))), cursor=1)
-        assert sorted(each.action for each in index.search(Query(action=pattern)).entries) == found
+        assert sorted(each.action for each in index.search(Query(actions=(pattern,))).entries) == found
+
+    def test_any_of_several_actions_will_do(self, index: EntryIndex) -> None:
+        """Patterns and whole names side by side, each entry once."""
+        index.put(LOG, filed(*(entry(n, action=action) for n, action in enumerate(ACTIONS))), cursor=1)
+        found = index.search(Query(actions=("a_b", "*.failed", "order.*"))).entries
+        assert sorted(each.action for each in found) == ["a_b", "order.label.print.failed", "user.login.failed"]
 
     def test_a_lone_star_finds_every_action(self, index: EntryIndex) -> None:
         """``*`` leaves out nothing but the receiver's own entries."""
         actions = [*ACTIONS, "audit.read"]
         index.put(LOG, filed(*(entry(n, action=action) for n, action in enumerate(actions))), cursor=1)
-        assert sorted(each.action for each in index.search(Query(action="*")).entries) == ACTIONS
+        assert sorted(each.action for each in index.search(Query(actions=("*",))).entries) == ACTIONS
 
     @pytest.mark.parametrize("asked", ["audit.*", "audit.finding.opened", "audit.*.opened"])
     def test_own_entries_come_when_asked_for(self, index: EntryIndex, asked: str) -> None:
         """The receiver's own entries are found by an action that begins with ``audit.``, and only then."""
         index.put(LOG, filed(entry(1), entry(2, action="audit.finding.opened"), entry(3, action="auditor.x")), cursor=3)
-        assert ids(index, Query(action=asked)) == [event_id(2)]
+        assert ids(index, Query(actions=(asked,))) == [event_id(2)]
         assert ids(index, Query()) == [event_id(3), event_id(1)]
 
     @pytest.mark.parametrize(
@@ -339,6 +357,97 @@ class EntryIndexContract:
         index.put(LOG, filed(entry(numbers[-1])), cursor=2)
         total = index.search(Query(limit=1)).total
         assert (total.value, total.exact) == (COUNTED_MAX, False)
+
+    @pytest.mark.parametrize(
+        ("bounds", "found"),
+        [
+            (Range(2, 3), [2, 3]),
+            (Range(None, 2), [1, 2]),
+            (Range(3, None), [3, 4]),
+            (Range(2.5, 2.9), []),
+            (Range(), [1, 2, 3, 4]),
+        ],
+    )
+    def test_bounds_of_an_amount_are_included(self, index: EntryIndex, bounds: Range, found: list[int]) -> None:
+        """Either may be left out; an entry without an amount is in no range, open as it may be."""
+        put = [entry(n, metadata={"amount": n, "weight": n}) for n in range(1, 5)]
+        index.put(LOG, filed(*put, entry(9, metadata={"amount": "much"})), cursor=1)
+        for query in (Query(amount=bounds, order="asc"), Query(numbers=(("weight", bounds),), order="asc")):
+            assert ids(index, query) == [event_id(n) for n in found]
+
+    @pytest.mark.parametrize(
+        "leaf",
+        [
+            Leaf("new_state", "customer.city", "Köln"),
+            Leaf("new_state", "paid", "true"),
+            Leaf("new_state", "count", "3"),
+            Leaf("new_state", "price", "1.5"),
+            Leaf("new_state", "tags", "b"),
+            Leaf("new_state", "lines.sku", "y"),
+            Leaf("new_state", "dotted.key", "x"),
+            Leaf("previous_state", "value", "plain"),
+            Leaf("metadata", "cart.size", "7"),
+            Leaf("metadata", "order_id", "o-1"),
+            Leaf("metadata", "long", "l" * 1024),
+        ],
+    )
+    def test_a_leaf_is_found_wherever_it_stands(self, index: EntryIndex, leaf: Leaf) -> None:
+        """Inside objects and lists, of any kind; neither in another field, nor under another path, nor in part."""
+        state = {
+            "customer": {"city": "Köln"},
+            "paid": True,
+            "count": 3,
+            "price": 1.5,
+            "tags": ["a", "b"],
+            "lines": [{"sku": "x"}, {"sku": "y"}],
+            "dotted.key": "x",
+            "nothing": None,
+        }
+        metadata = {"cart.size": 7, "order_id": "o-1", "long": "l" * 1024}
+        index.put(LOG, filed(entry(1, new_state=state, previous_state="plain", metadata=metadata), entry(2)), cursor=2)
+        assert ids(index, Query(leaves=(leaf,))) == [event_id(1)]
+        assert ids(index, Query(leaves=(leaf, Leaf("metadata", "order_id", "o-1")))) == [event_id(1)]
+        for other in (
+            leaf._replace(value=leaf.value[:-1] or "z"),
+            leaf._replace(path=leaf.path + "s"),
+            leaf._replace(field="metadata" if leaf.field != "metadata" else "new_state"),
+        ):
+            assert ids(index, Query(leaves=(other,))) == []
+
+    def test_what_is_null_or_too_long_is_no_leaf(self, index: EntryIndex) -> None:
+        """It is kept, and not found by."""
+        index.put(LOG, filed(entry(1, new_state={"nothing": None, "long": "l" * 1025})), cursor=1)
+        for leaf in (Leaf("new_state", "nothing", "null"), Leaf("new_state", "long", "l" * 1025)):
+            assert ids(index, Query(leaves=(leaf,))) == []
+
+    # -- counting -----------------------------------------------------------------------------------------
+
+    def test_facets_count_the_matches(self, index: EntryIndex) -> None:
+        """By each field, the most frequent first, ties by value; what a field does not say is not counted."""
+        put = [
+            entry(1, action="a.success", user_id="u", service_name="s", outcome="success", ip_address="::1"),
+            entry(2, action="b.success", user_id="u", service_name="t", outcome="success"),
+            entry(3, action="b.failed", service_name="t", outcome="failure"),
+            entry(4, action="b.failed", tenant="acme"),
+            entry(5, action="audit.read"),
+        ]
+        index.put(LOG, filed(*put), cursor=5)
+        facets = index.facets(Query(), 2)
+        assert facets.exact
+        assert facets.counts == {
+            "action": (("a.success", 1), ("b.failed", 1)),
+            "service": (("t", 2), ("s", 1)),
+            "outcome": (("success", 2), ("failure", 1)),
+            "user_id": (("u", 2),),
+            "ip_address": (("::1", 1),),
+        }
+        narrow = index.facets(Query(user_id="u", limit=1, order="asc"), 10)
+        assert narrow.counts["action"] == (("a.success", 1), ("b.success", 1))
+
+    def test_facets_of_nothing_are_empty(self, index: EntryIndex) -> None:
+        """An empty index counts nothing, exactly."""
+        facets = index.facets(Query(), 5)
+        assert (set(facets.counts.values()), facets.exact) == ({()}, True)
 
     # -- amending -----------------------------------------------------------------------------------------
 

@@ -13,7 +13,9 @@ from typer.testing import CliRunner
 from receiver.api.app import create_app
 from receiver.cli import app
 from receiver.cli_read import _span_tree
+from receiver.clock import now_ns
 from receiver.config import Settings
+from receiver.streams import MISSING_AFTER_NS
 from tests.contracts.entries import entry, event_id
 from tests.contracts.spans import TRACE, span
 from tests.receiver.api.conftest import Receiver
@@ -126,3 +128,44 @@ def test_a_server_that_is_not_there():
     code, text = _run("http://127.0.0.1:1", "search")
     assert code == 3
     assert "127.0.0.1:1" in text
+
+
+def test_a_change_that_nobody_recorded_stands_out(url: str, receiver: Receiver, monkeypatch: pytest.MonkeyPatch):
+    """Where it happened in the history; `--at` ends before it."""
+    monkeypatch.setenv("COLUMNS", "200")
+    item = {"resource_type": "inventory", "resource_id": "sku-1"}
+    receiver.store(
+        entry(21, **item, new_state={"stock": 5}),
+        entry(22, **item, previous_state={"stock": 3}, new_state={"stock": 2}),
+    )
+    assert "nobody recorded" in _run(url, "history", "inventory", "sku-1")[1]
+    code, text = _run(url, "history", "inventory", "sku-1", "--at", entry(21).timestamp)
+    assert code == 0
+    assert "nobody recorded" not in text
+
+
+def test_named_searches(url: str):
+    """Listed with what they need, and asked by name."""
+    code, text = _run(url, "searches", "--json")
+    assert code == 0
+    assert "failed-logins" in text
+    assert _run(url, "search", "--name", "resource-changes", "resource_type=order", "resource_id=o-1")[0] == 0
+    assert _run(url, "search", "--name", "resource-changes", "resource_type=order")[0] == 2
+    assert _run(url, "search", "--name", "nothing")[0] == 1
+
+
+def test_gaps_are_listed(url: str, receiver: Receiver):
+    """1 when nothing is missing; else which numbers of which stream."""
+    assert _run(url, "gaps")[0] == 1
+    for number in (1, 4):
+        fields = {"source": {"id": "stream-1", "sequence": number}, "service_name": "payment"}
+        receiver.accept(entry(10 + number, **fields), received_ns=now_ns() - MISSING_AFTER_NS)
+    receiver.follow()
+    code, text = _run(url, "gaps", "--service", "payment")
+    assert code == 0
+    assert "2–3" in text
+    assert "2 of 4" in text
+    assert _run(url, "gaps", "--service", "another")[0] == 1
+    assert _run(url, "gaps", "--state", "wrong")[0] == 2
+    code, text = _run(url, "gaps", "--json")
+    assert json.loads(text)["streams"][0]["missing"] == [[2, 3]]

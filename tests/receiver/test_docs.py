@@ -7,7 +7,7 @@ from typing import Any
 
 from pydantic_core import PydanticUndefined
 
-from receiver.config import Section, Settings, Token
+from receiver.config import Budget, ClientCertificate, Section, Settings, Token
 
 PAGE = (Path(__file__).parents[2] / "docs" / "receiver.md").read_text()
 
@@ -30,7 +30,18 @@ def settings() -> Iterator[tuple[str, str, str]]:
             yield from ((f"{name}.{key}", shown(each.default), each.description or "") for key, each in inner.items())
         else:
             yield name, shown(field.default), field.description or ""
-    yield from ((key, shown(field.default), field.description or "") for key, field in Token.model_fields.items())
+    for credential in (Token, ClientCertificate):
+        yield from of_credential(credential)
+
+
+def of_credential(credential: type[Section]) -> Iterator[tuple[str, str, str]]:
+    """A credential's own settings, those of its budget among them; what both kinds share stands once."""
+    for name, field in credential.model_fields.items():
+        if field.annotation is Budget:
+            inner = Budget.model_fields.items() if credential is Token else ()
+            yield from ((f"budget.{key}", shown(each.default), each.description or "") for key, each in inner)
+        elif credential is Token or name not in Token.model_fields:
+            yield name, shown(field.default), field.description or ""
 
 
 def test_every_setting_is_listed_with_its_real_default() -> None:

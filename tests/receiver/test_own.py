@@ -1,6 +1,7 @@
 """The receiver's own entries."""
 
-from receiver.own import SERVICE, own_draft
+from receiver.config import OURSELVES
+from receiver.own import own_draft
 from receiver.row import Row, entry_of
 
 
@@ -9,10 +10,10 @@ def test_an_own_entry_reads_as_any_other() -> None:
     draft = own_draft("audit.receiver.start.success", {"audit.metadata.pid": 7}, 1_790_000_000_000_000_000)
     row = Row(1, "entry", draft.tenant, draft.event_id, 0, draft.values, draft.seen, False, draft.received_ns)
     entry = entry_of(row, "log")
-    assert (entry.action, entry.outcome, entry.service_name) == ("audit.receiver.start.success", "success", SERVICE)
+    assert (entry.action, entry.outcome, entry.service_name) == ("audit.receiver.start.success", "success", OURSELVES)
     assert entry.metadata == {"pid": 7}
     assert entry.sender is not None
-    assert entry.sender.id == SERVICE
+    assert entry.sender.id == OURSELVES
     assert entry.trace_id is not None
     assert entry.span_id is not None
 

@@ -143,3 +143,22 @@ def test_wrong_settings_are_told_together(tmp_path: Path, monkeypatch: pytest.Mo
     assert result.exit_code == 2
     assert "api.listen" in result.output
     assert "journal.batch_max_entries" in result.output
+
+
+def test_a_number_that_has_not_come_is_told_and_heals(tmp_path: Path) -> None:
+    """Numbers of a stream are accounted for while the receiver serves."""
+
+    def numbered(number: int) -> bytes:
+        own = event(f"order.{number}.success", audit__source__id="s-1", audit__sequence__number=number)
+        return request(span(own)).SerializeToString()
+
+    with running(tmp_path / "data") as receiver:
+        for number in (1, 3):
+            send(receiver, numbered(number))
+        received = lambda wanted: lambda answer: [s["received"] for s in answer["streams"]] == [wanted]  # noqa: E731
+        [stream] = receiver.eventually("/api/v1/completeness", received(2))["streams"]
+        assert (stream["state"], stream["waiting"]) == ("waiting", [[2, 2]])
+        send(receiver, numbered(2))
+        [stream] = receiver.eventually("/api/v1/completeness", received(3))["streams"]
+        assert (stream["state"], stream["waiting"], stream["missing"]) == ("complete", [], [])
+        until(lambda: read_states(receiver.data_dir)["follow"]["streams"]["waiting"] == 0)

@@ -67,7 +67,7 @@ def test_every_convention_attribute_fills_its_field():
         "resource_id": "p-1",
         "previous_state": {"status": "authorized"},
         "new_state": {"status": "captured"},
-        "related": ["payment:p-1", "order:o-1"],
+        "related": ["payment:p-1", "order:o-1", "session:s-1"],
         "metadata": {"order_id": "o-1", "cart.size": 3},
         "source": {"id": "here", "sequence": 7},
         "integrity": {"signature": {"value": "sig", "key_id": "k"}},
@@ -103,6 +103,29 @@ def test_metadata_fills_what_is_empty():
     assert (said["ip_address"], said["session_id"]) == ("::1", "s")
     said = wire.read_event("a.b.success", {"audit.metadata.ip_address": "::1", "client.address": "::2"})
     assert said["ip_address"] == "::2"
+
+
+def test_related_names_everything_that_ties_entries_together():
+    """The target, the parent, ids of the catalogue, every metadata key that ends in ``_id``, session and request."""
+    said = wire.read_event(
+        "thing.move.success",
+        {
+            "audit.target.type": "thing",
+            "audit.target.id": "t-1",
+            "audit.parent.record.id": ID,
+            "audit.request.id": "r-1",
+            "session.id": "s-1",
+            "audit.metadata.warehouse_id": 7,
+            "audit.metadata.session_id": "s-1",
+            "shop.basket_id": "b-1",
+            "audit.metadata.empty_id": "",
+            "audit.metadata.flag_id": True,
+            "audit.metadata.paid": "x",
+        },
+    )
+    assert said["related"] == [
+        *("thing:t-1", f"entry:{ID}", "session:s-1", "warehouse:7", "basket:b-1", "request:r-1"),
+    ]
 
 
 def test_a_state_that_is_not_json_stays_text():

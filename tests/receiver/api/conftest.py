@@ -18,6 +18,7 @@ from receiver.index.indexer import Indexer
 from receiver.index.open import open_index
 from receiver.journal import Draft, Journal, JournalReader
 from receiver.metrics import RunState, read_states
+from receiver.streams import StreamWriter
 from receiver.traces.open import open_store
 
 ROLES = ("sender", "viewer", "investigator", "administrator")
@@ -33,23 +34,27 @@ class Receiver:
         self.reader = JournalReader.open(data_dir)
         self.index = open_index(settings, write=True)
         self.spans = open_store(settings, write=True)
+        self.streams = StreamWriter(data_dir, self.reader.log)
         self._states = {name: RunState(data_dir, name) for name in ("accept", "follow", "answer")}
         self.say("accept", ready=True)
         self._indexer = Indexer(self.index, self.reader.log, "monthly")
 
-    def accept(self, *entries: Entry) -> None:
+    def accept(self, *entries: Entry, received_ns: int | None = None) -> None:
         """Journal entries, as accept does."""
         for each in entries:
             said = each.model_dump(mode="json", exclude_none=True, exclude={"integrity", "seen"})
             digest = each.event_id.encode()
-            draft = Draft("entry", each.tenant, each.event_id, digest, orjson.dumps(said), b"{}", False, now_ns())
+            draft = Draft(
+                "entry", each.tenant, each.event_id, digest, orjson.dumps(said), b"{}", False, received_ns or now_ns()
+            )
             self.journal.append([draft]).result(10)
 
     def follow(self) -> None:
         """Index what is journalled, as follow does."""
-        rows = self.reader.read(self._indexer.cursor(), 10_000)
-        if rows:
-            self._indexer.step(rows)
+        for step, cursor in ((self._indexer.step, self._indexer.cursor), (self.streams.step, self.streams.cursor)):
+            rows = self.reader.read(cursor(), 10_000)
+            if rows:
+                step(rows)
 
     def store(self, *entries: Entry) -> None:
         """Journal and index."""
@@ -70,7 +75,7 @@ class Receiver:
         """Let go of everything."""
         for state in self._states.values():
             state.close()
-        for part in (self.reader, self.index, self.spans, self.journal):
+        for part in (self.reader, self.index, self.spans, self.streams, self.journal):
             part.close()
 
 

@@ -115,6 +115,27 @@ def test_a_history_is_oldest_first_with_what_changed(receiver: Receiver, api: Te
     assert (answer["state"], answer["resource_type"], answer["resource_id"]) == ({"n": 2}, "page", "a/b c")
 
 
+def test_a_history_up_to_a_moment_and_what_nobody_recorded(receiver: Receiver, api: TestClient):
+    """The state then, that moment included; a change in between that was not recorded is pointed out."""
+    what = {"resource_type": "inventory", "resource_id": "sku-1"}
+    steps = [
+        entry(1, **what, new_state={"stock": 50}),
+        entry(2, **what, previous_state={"stock": 50}, new_state={"stock": 35}),
+        entry(3, **what, previous_state={"stock": 30}, new_state={"stock": 29}),
+    ]
+    receiver.store(*steps)
+    path = "/api/v1/resources/inventory/sku-1/history"
+    whole = api.get(path).json()
+    found = {"event_id": event_id(3), "after": event_id(2), "expected": {"stock": 35}, "found": {"stock": 30}}
+    assert (whole["breaks"], whole["state"]) == ([found], {"stock": 29})
+    assert "1 changes were not recorded: see breaks" in whole["warnings"]
+    then = api.get(path, params={"at": steps[1].timestamp}).json()
+    assert (len(then["entries"]), then["state"], then["breaks"]) == (2, {"stock": 35}, [])
+    assert api.get(path, params={"at": "1999-01-01"}).status_code == 404
+    wrong = api.get(path, params={"at": "yesterday", "limit": "3"})
+    assert [each["name"] for each in wrong.json()["errors"]] == ["at", "limit"]
+
+
 @pytest.mark.parametrize(
     ("path", "status"),
     [

@@ -18,7 +18,7 @@ from receiver.index.open import open_index
 from receiver.index.port import Filed
 from receiver.index.query import Query
 from tests.contracts.entries import ODD, PARTITION, entry, event_id, filed
-from tests.contracts.entry_index import LOG, EntryIndexContract, ids
+from tests.contracts.entry_index import LOG, NUMERIC, EntryIndexContract, ids
 from tests.receiver.index.elastic_server import Namespace, namespace
 
 
@@ -31,7 +31,7 @@ def shared(elasticsearch_url: str) -> Iterator[Namespace]:
 @pytest.fixture
 def index(shared: Namespace) -> ElasticIndex:
     shared.clear()
-    return ElasticIndex(shared.client, shared.name)
+    return ElasticIndex(shared.client, shared.name, numeric=NUMERIC)
 
 
 class TestElasticIndex(EntryIndexContract):

@@ -14,18 +14,19 @@ from otel_audit.entry import Entry
 from receiver.errors import Damaged, Unavailable
 from receiver.index import sqlite as sqlite_module
 from receiver.index import sqlite_query
+from receiver.index.leaves import Leaf
 from receiver.index.memory import MemoryIndex
 from receiver.index.port import Page
-from receiver.index.query import EXACT, Query, words_of
+from receiver.index.query import EXACT, Query, Range, words_of
 from receiver.index.sqlite import SqliteIndex
 from receiver.index.sqlite_tables import FILE
 from tests.contracts.entries import NOON_NS, PARTITION, entry, event_id, filed
-from tests.contracts.entry_index import LOG, EntryIndexContract, ids
+from tests.contracts.entry_index import LOG, NUMERIC, EntryIndexContract, ids
 
 
 @pytest.fixture
 def index(tmp_path: Path) -> Iterator[SqliteIndex]:
-    opened = SqliteIndex.open(tmp_path, write=True)
+    opened = SqliteIndex.open(tmp_path, write=True, numeric=NUMERIC)
     yield opened
     opened.close()
 
@@ -139,6 +140,8 @@ _moments = st.integers(NOON_NS, NOON_NS + 3)
 _actions = st.sampled_from(["a.b", "a.c", "audit.a", "a_b", "a?b", "a[b", "", "b"])
 _patterns = st.sampled_from(["*", "a*", "*b", "a.*", "audit.*", "a_b", "a?*", "a[*", "a.b", "**", "*.*", "au*"])
 _related = st.lists(st.sampled_from(["o:1", "o:2", "p:1"]), max_size=2).map(tuple)
+_metadata = st.fixed_dictionaries({}, optional={"amount": st.sampled_from([1, "2.5", "x"]), "a": _texts})
+_leaves = st.builds(Leaf, st.just("metadata"), st.sampled_from(["amount", "a"]), st.sampled_from(["1", "2.5", "a"]))
 _status = st.none() | st.sampled_from([200, 404, 2**63])
 
 
@@ -159,6 +162,7 @@ def _entries(draw: Any) -> list[Entry]:
             ip_address=draw(_maybe),
             status_code=draw(_status),
             related=draw(_related),
+            metadata=draw(_metadata),
         )
         for _ in range(count)
     ]
@@ -167,7 +171,7 @@ def _entries(draw: Any) -> list[Entry]:
 _queries = st.builds(
     Query,
     tenant=st.sampled_from(["default", "default", "acme"]),
-    action=st.none() | _patterns,
+    actions=st.lists(_patterns, max_size=2).map(tuple),
     **dict.fromkeys(("user_id", "resource_id", "ip_address"), st.none() | st.none() | _texts),
     outcome=st.none() | st.just("failure"),
     related=st.none() | st.sampled_from(["o:1", "p:1"]),
@@ -175,6 +179,8 @@ _queries = st.builds(
     since_ns=st.none() | _moments,
     until_ns=st.none() | _moments,
     time=st.sampled_from(["event", "received"]),
+    amount=st.none() | st.builds(Range, *[st.none() | st.sampled_from([1.0, 2.5])] * 2),
+    leaves=st.just(()) | _leaves.map(lambda leaf: (leaf,)),
     words=st.just(()) | _texts.map(lambda text: words_of([text])),
     order=st.sampled_from(["asc", "desc"]),
     limit=st.integers(1, 4),
@@ -200,6 +206,7 @@ def test_memory_and_sqlite_answer_alike(
             embedded.put(LOG, filed(each), cursor=number)
         for query in queries:
             assert answers(embedded, query) == answers(memory, query)
+            assert embedded.facets(query, 3) == memory.facets(query, 3)
     finally:
         embedded.close()
 

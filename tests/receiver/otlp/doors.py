@@ -18,8 +18,8 @@ from receiver.journal import Journal, JournalReader, Row
 from receiver.otlp.grpc import SERVICE, GrpcServer
 from receiver.otlp.http import HttpEndpoint
 from receiver.otlp.service import TraceService
+from receiver.senders import Senders
 from receiver.spool import SpoolReader, SpoolWriter
-from receiver.tokens import Tokens
 
 METHOD = f"/{SERVICE}/Export"
 MAX_BYTES = 200_000
@@ -36,7 +36,8 @@ class Doors:
         self.data_dir = data_dir
         self.journal = Journal.open(data_dir, config.Journal())
         self.spool = SpoolWriter(data_dir / "spool", 1 << 20)
-        self.service = TraceService(Accept(self.journal), Tokens(tokens), self.spool, 2555)
+        self.accept = Accept(self.journal)
+        self.service = TraceService(self.accept, Senders(config.Auth(tokens=tuple(tokens))), self.spool, 2555)
         self.endpoint = HttpEndpoint(self.service, MAX_BYTES, in_flight_max)
         self.http = httpx.AsyncClient(transport=httpx.ASGITransport(self.endpoint), base_url="http://receiver")
         self.grpc = GrpcServer(self.service, Address("127.0.0.1:0"), MAX_BYTES)

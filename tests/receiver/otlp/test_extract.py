@@ -7,7 +7,7 @@ import orjson
 import pytest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
-from otel_audit import wire
+from otel_audit import redact, wire
 from otel_audit.canonical import derived_event_id, rfc3339
 from otel_audit.entry import Entry
 from receiver.clock import DAY_NS
@@ -222,6 +222,38 @@ def test_a_broken_event_is_set_aside_and_its_neighbours_stored(broken: Any) -> N
     assert values["reason"] in extracted.problems[0]
     again = ExportTraceServiceRequest.FromString(b64decode(values["raw"]))
     assert again == request(span(broken))
+
+
+@pytest.mark.parametrize(
+    "attributes",
+    [
+        {"password": "hunter2hunter2"},
+        {"note": "card 4111 1111 1111 1111"},
+        {"card": 4111111111111111},
+        {"audit__target__after": '{"owner": {"apiKey": "hunter2hunter2"}}'},
+        {"audit__target__after": {"owner": {"apiKey": "hunter2hunter2"}}},
+        {"list": ["Bearer hunter2hunter2"]},
+    ],
+)
+def test_secrets_and_cards_are_not_stored_whoever_sends_them(attributes: dict[str, Any]) -> None:
+    """The same rules as in the SDK; the same event, already clean, is a repeat of it."""
+    (draft,) = extract(request(span(event(audit__reason="x", **attributes))), RECEPTION).entries
+    assert b"hunter2" not in draft.values
+    assert b"1111111" not in draft.values.replace(b" ", b"")
+    named = {key.replace("__", "."): value for key, value in attributes.items()}
+    clean, count = redact.redact(named)
+    assert count
+    said = {key.replace(".", "__"): value for key, value in clean.items()}
+    assert extract(request(span(event(audit__reason="x", **said))), RECEPTION).entries[0].digest == draft.digest
+
+
+def test_what_is_broken_keeps_its_place_in_its_stream() -> None:
+    """Its number was received, so it is not missing."""
+    broken = event(audit__outcome="maybe", audit__source__id="s-1", audit__sequence__number=7)
+    (draft,) = extract(request(span(broken)), RECEPTION).quarantined
+    values = orjson.loads(draft.values)
+    assert values["source"] == {"id": "s-1", "sequence": 7}
+    assert values["service_name"] == "shop"
 
 
 def test_an_unforeseen_failure_sets_one_event_aside(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,10 +1,17 @@
 """What happens to a request, whichever way it came."""
 
+from hashlib import sha256
 from pathlib import Path
+from typing import Any
 
+import grpc.aio
+import orjson
 import pytest
 
+from receiver.claims import UNAUTHORISED
+from receiver.config import Budget, Token
 from receiver.journal import Journal
+from receiver.row import Row
 from tests.receiver.otlp.doors import Doors, through
 from tests.receiver.otlp.requests import event, request, server_span, span
 
@@ -156,3 +163,48 @@ def test_a_stopping_journal_is_busy(tmp_path: Path) -> None:
         inner._closing = False
 
     through(tmp_path, what)
+
+
+def test_a_claim_too_much_is_stored_and_marked(tmp_path: Path) -> None:
+    """It may be the trace of a break-in; it is counted, and what may be claimed is not marked."""
+    token = Token(name="t", sha256=sha256(b"t").hexdigest(), role="sender", services=("shop",), actions=("user.*",))
+    events = (event("user.login.success", audit__x=1), event("order.create.success", audit__x=1))
+    body = request(span(*events)).SerializeToString()
+
+    async def what(doors: Doors) -> None:
+        await doors.call(body, "t")
+        marked = {each["action"]: UNAUTHORISED in each.get("anomalies", ()) for each in map(said, doors.rows())}
+        assert marked == {"user.login.success": False, "order.create.success": True}
+        assert doors.accept.counts()["anomalies"][UNAUTHORISED] == 1
+
+    through(tmp_path, what, tokens=[token])
+
+
+def test_the_one_that_floods_is_told_busy(tmp_path: Path) -> None:
+    """With the time to wait, in gRPC and HTTP; another credential notices nothing, and nothing is journalled."""
+    greedy, other = (
+        Token(name=name, sha256=sha256(name.encode()).hexdigest(), role="sender", budget=budget)
+        for name, budget in (("greedy", Budget(events_per_s=0.001)), ("other", Budget()))
+    )
+    first, second = (request(span(event(name, audit__x=1))).SerializeToString() for name in ("a", "b"))
+
+    async def what(doors: Doors) -> None:
+        await doors.call(first, "greedy")
+        with pytest.raises(grpc.aio.AioRpcError) as refused:
+            await doors.call(second, "greedy")
+        assert refused.value.code() == grpc.StatusCode.UNAVAILABLE
+        assert "google.rpc.retryinfo-bin" in dict(refused.value.trailing_metadata() or ())
+        response = await doors.post(second, authorization="Bearer greedy")
+        assert response.status_code == 503
+        assert int(response.headers["retry-after"]) > 1
+        assert len(doors.rows()) == 1
+        await doors.call(second, "other")
+        assert len(doors.rows()) == 2
+
+    through(tmp_path, what, tokens=[greedy, other])
+
+
+def said(row: Row) -> dict[str, Any]:
+    """What a row's event says."""
+    values: dict[str, Any] = orjson.loads(row.values)
+    return values
