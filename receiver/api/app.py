@@ -6,7 +6,7 @@ from importlib.metadata import version
 
 from fastapi import FastAPI
 
-from receiver.api import completeness, entries, facets, operations, problems, resources, searches, traces
+from receiver.api import completeness, entries, facets, journeys, operations, problems, resources, searches, traces
 from receiver.config import Settings
 from receiver.correlate.desk import Desk
 from receiver.correlate.kept import Kept
@@ -52,7 +52,7 @@ def app_over(desk: Desk, settings: Settings) -> FastAPI:
     tokens = Tokens(settings.auth.tokens)
     for asking in (entries, searches, facets):
         app.include_router(asking.routes(desk, tokens, settings.index.numeric_metadata), prefix=PREFIX)
-    for noun in (traces, resources, completeness):
+    for noun in (traces, resources, journeys, completeness):
         app.include_router(noun.routes(desk, tokens), prefix=PREFIX)
     app.include_router(operations.routes(desk, settings.data_dir))
     return app

@@ -6,11 +6,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from otel_audit.canonical import rfc3339
+from otel_audit.canonical import rfc3339, unix_ns
 from otel_audit.entry import Entry
 from receiver.clock import SECOND_NS, Clock, now_ns
 from receiver.correlate.history import History, history_of
 from receiver.correlate.join import join
+from receiver.correlate.journey import Abandoned, Journey, abandoned, journey_of
 from receiver.correlate.kept import Kept
 from receiver.errors import NotFound, Unavailable
 from receiver.index.port import EntryIndex, Facets, Page
@@ -143,6 +144,30 @@ class Desk:
             told = f"{len(history.breaks)} changes were not recorded: see breaks"
             freshness = freshness._replace(warnings=(*freshness.warnings, told))
         return history, freshness
+
+    def journey(self, tenant: str, kind: str, identity: str) -> tuple[Journey, list[Abandoned], Freshness]:
+        """What belongs to one order, cart, payment, user or session; NotFound when nothing names it."""
+        freshness = self.freshness(tenant)
+        warnings: list[str] = []
+
+        def ask(query: Query) -> list[Entry]:
+            entries, known = self._all(replace(query, order="asc", limit=LIMIT_MAX), freshness)
+            warnings.extend(known.warnings)
+            return entries
+
+        def trace(trace_id: str) -> Found:
+            try:
+                return self._spans().trace(tenant, trace_id)
+            except Unavailable as error:
+                warnings.append(f"the spans cannot be read, their links are not followed: {error}")
+                return Found((), False)
+
+        journey = journey_of(tenant, kind, identity, ask, lambda event_id: self._index().get(tenant, event_id), trace)
+        if not journey.entries:
+            raise _not_found(f"entry of {kind} {identity}", freshness)
+        told = tuple(dict.fromkeys((*freshness.warnings, *warnings, *journey.cut)))
+        left = abandoned(journey.timeline(), unix_ns(freshness.as_of))
+        return journey, left, freshness._replace(warnings=told)
 
     def streams(
         self, tenant: str, service: str | None, state: State | None, before: str | None, limit: int

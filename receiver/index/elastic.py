@@ -42,8 +42,8 @@ class ElasticIndex:
     ) -> None:
         """*tenants* are those whose partitions :meth:`prepare` makes ahead of their first entry.
 
-        *numeric* are the metadata keys that are filed as numbers. *set_aside* returns when the quarantined drafts
-        it is handed are durable.
+        *numeric* are the metadata keys that are filed as numbers. *set_aside* returns when the quarantined drafts it
+        is handed are durable.
         """
         self._document_of = partial(document_of, numeric=numeric)
         self._client = client
@@ -207,13 +207,13 @@ class ElasticIndex:
         return True
 
 
-def _with_digest(document: Document, filed: Filed) -> Document:
-    if filed.digest is not None:
-        document["audit"]["digest"] = filed.digest.hex()
-    return document
-
-
 def counts_of(aggregations: Mapping[str, Any], name: str) -> Sequence[Mapping[str, Any]]:
     """The counts of one facet; none where there is no index yet."""
     buckets: Sequence[Mapping[str, Any]] = aggregations.get(name, {}).get("buckets", ())
     return buckets
+
+
+def _with_digest(document: Document, filed: Filed) -> Document:
+    if filed.digest is not None:
+        document["audit"]["digest"] = filed.digest.hex()
+    return document

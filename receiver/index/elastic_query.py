@@ -76,8 +76,10 @@ def _asked(query: Query) -> Iterator[Clause]:
     for asked, field in EXACT.items():
         if (value := getattr(query, asked)) is not None:
             yield {"term": {PLAIN[field]: value}}
-    if query.related is not None:
-        yield {"term": {PLAIN["related"]: query.related}}
+    if query.related:
+        yield {"terms": {PLAIN["related"]: list(query.related)}}
+    if query.traces:
+        yield {"terms": {PLAIN["trace_id"]: list(query.traces)}}
     if query.status_code_min is not None:
         yield {"range": {"http.response.status_code": {"gte": query.status_code_min}}}
     bounds = {"gte": query.since_ns, "lt": query.until_ns}

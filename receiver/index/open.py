@@ -17,5 +17,6 @@ def open_index(settings: Settings, *, write: bool, set_aside: SetAside = nowhere
         return SqliteIndex.open(settings.data_dir, write=write, numeric=settings.index.numeric_metadata)
     credentials = (*settings.auth.tokens, *settings.auth.certificates)
     tenants = sorted({"default", *(each.tenant for each in credentials)})
-    numeric = settings.index.numeric_metadata
-    return ElasticIndex(connect(settings.index), settings.index.namespace, tenants, numeric, set_aside)
+    return ElasticIndex(
+        connect(settings.index), settings.index.namespace, tenants, settings.index.numeric_metadata, set_aside
+    )

@@ -6,22 +6,19 @@ from typing import Any
 from receiver.claims import UNAUTHORISED, Claims
 from receiver.clock import SECOND_NS
 
-#: The marks of an event further than this from its receipt: a wrong clock, or a long way here.
+#: The marks of an event that is further than so long from its receipt: a wrong clock, or a long way here.
 NEAR_MAX_NS = 5 * 60 * SECOND_NS
 LATE, AHEAD = "late", "ahead"
 
 
 def anomalies_of(said: Mapping[str, Any], claims: Claims, ahead_ns: int) -> tuple[str, ...]:
-    """The marks of an event that says *said*, *ahead_ns* after its receipt, sent by someone with *claims*."""
-    return (*_claimed(said, claims), *_timed(ahead_ns))
+    """The marks of an event that says *said*, sent by someone with *claims*, and *ahead_ns* after its receipt."""
+    return tuple(_marks(said, claims, ahead_ns))
 
 
-def _timed(ahead_ns: int) -> Iterator[str]:
+def _marks(said: Mapping[str, Any], claims: Claims, ahead_ns: int) -> Iterator[str]:
     if abs(ahead_ns) > NEAR_MAX_NS:
         yield AHEAD if ahead_ns > 0 else LATE
-
-
-def _claimed(said: Mapping[str, Any], claims: Claims) -> Iterator[str]:
     source = said.get("source") or {}
     if not claims.allow(said["action"], said.get("service_name"), source.get("id")):
         yield UNAUTHORISED

@@ -173,8 +173,8 @@ def test_a_claim_too_much_is_stored_and_marked(tmp_path: Path) -> None:
 
     async def what(doors: Doors) -> None:
         await doors.call(body, "t")
-        marked = {each["action"]: UNAUTHORISED in each.get("anomalies", ()) for each in map(said, doors.rows())}
-        assert marked == {"user.login.success": False, "order.create.success": True}
+        marks = {each["action"]: UNAUTHORISED in each.get("anomalies", ()) for each in map(said, doors.rows())}
+        assert marks == {"user.login.success": False, "order.create.success": True}
         assert doors.accept.counts()["anomalies"][UNAUTHORISED] == 1
 
     through(tmp_path, what, tokens=[token])
