@@ -27,17 +27,27 @@ BATCHES = 60
 STRANGER = b"\7" * 16
 
 
-@pytest.fixture(scope="module")
-def shared(elasticsearch_url: str) -> Iterator[Namespace]:
-    with namespace(elasticsearch_url) as fresh:
-        yield fresh
+def on(shared: Namespace) -> dict[str, str]:
+    """One index for all; spans wait a second for an entry of theirs."""
+    return {"INDEX__URL": str(shared.settings.url), "INDEX__NAMESPACE": shared.name, "TRACES__WAIT_S": "1"}
 
 
 @pytest.fixture
-def settings(shared: Namespace) -> dict[str, str]:
-    """One index for all; spans wait a second for an entry of theirs."""
-    shared.clear()
-    return {"INDEX__URL": str(shared.settings.url), "INDEX__NAMESPACE": shared.name, "TRACES__WAIT_S": "1"}
+def settings(elasticsearch_url: str) -> Iterator[dict[str, str]]:
+    with namespace(elasticsearch_url) as fresh:
+        yield on(fresh)
+
+
+@pytest.fixture(scope="module")
+def pair(elasticsearch_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Receiver, Receiver]]:
+    """Two receivers that share an index."""
+    path = tmp_path_factory.mktemp("pair")
+    with (
+        namespace(elasticsearch_url) as shared,
+        running(path / "one", on(shared)) as one,
+        running(path / "two", on(shared)) as two,
+    ):
+        yield one, two
 
 
 def event_id(number: int) -> str:
@@ -116,24 +126,22 @@ def test_the_same_events_to_both_are_there_once(tmp_path: Path, settings: dict[s
             assert [state["quarantined"] for state in states] == [0, 0]
 
 
-def test_spans_to_one_and_entries_to_the_other_are_one_trace(tmp_path: Path, settings: dict[str, str]) -> None:
+def test_spans_to_one_and_entries_to_the_other_are_one_trace(pair: tuple[Receiver, Receiver]) -> None:
     """The receiver that has the spans learns of the entry from the index, keeps them, and tells it what they show."""
+    one, two = pair
     carrier = span(event(audit__record__id=event_id(1)), span_id=CARRIER_SPAN, parent=INNER_SPAN)
-    spans = request(server_span(http__request__method="PUT", url__path="/stock/7"), span())
-    stranger = request(span(trace_id=STRANGER))
-    with running(tmp_path / "one", settings) as one, running(tmp_path / "two", settings) as two:
-        send(two, spans)
-        send(two, stranger)
-        send(one, request(carrier, scope=wire.SCOPE))
+    send(two, request(server_span(http__request__method="PUT", url__path="/stock/7"), span()))
+    send(two, request(span(trace_id=STRANGER)))
+    send(one, request(carrier, scope=wire.SCOPE))
 
-        def whole(answer: Any) -> bool:
-            return len(answer["spans"]) == 2 and answer["entries"][0]["http_method"] == "PUT"
+    def whole(answer: Any) -> bool:
+        return len(answer["spans"]) == 2 and answer["entries"][0]["http_method"] == "PUT"
 
-        for receiver in (one, two):
-            answer = receiver.eventually(f"/api/v1/traces/{TRACE.hex()}", whole)
-            assert answer["complete"]
-            (entry,) = answer["entries"]
-            assert (entry["path"], entry["span_name"]) == ("/stock/7", "work")
-            assert {"http_method", "path", "span_name"} <= set(entry["seen"])
-        with pytest.raises(httpx.HTTPStatusError, match="404"):
-            two.get(f"/api/v1/traces/{STRANGER.hex()}")
+    for receiver in pair:
+        answer = receiver.eventually(f"/api/v1/traces/{TRACE.hex()}", whole)
+        assert answer["complete"]
+        (entry,) = answer["entries"]
+        assert (entry["path"], entry["span_name"]) == ("/stock/7", "work")
+        assert {"http_method", "path", "span_name"} <= set(entry["seen"])
+    with pytest.raises(httpx.HTTPStatusError, match="404"):
+        two.get(f"/api/v1/traces/{STRANGER.hex()}")
