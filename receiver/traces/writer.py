@@ -7,6 +7,7 @@ from itertools import takewhile
 from google.protobuf.message import DecodeError
 
 from otel_audit.canonical import unix_ns
+from otel_audit.wire import PREFIX
 from receiver.clock import SECOND_NS, Clock, now_ns
 from receiver.config import Traces
 from receiver.errors import Damaged, Unavailable
@@ -152,7 +153,8 @@ class TraceWriter:
 
     def _hear_of_entry(self, row: Row) -> None:
         entry = entry_of(row, self._journal.log)
-        if entry.trace_id is None:
+        # What the receiver itself does is no reason to keep the spans of its own telemetry.
+        if entry.trace_id is None or entry.action.startswith(PREFIX):
             return
         trace = (entry.tenant, entry.trace_id)
         self._audited.hear_of(trace, lacking(entry, self._partition_of(unix_ns(entry.timestamp), row.outlier)))
