@@ -263,8 +263,8 @@ class Settings(BaseSettings):
     index: Index = Index()
     traces: Traces = Traces()
     api: Api = Api()
-    auth: Auth = Auth()
     telemetry: Telemetry = Telemetry()
+    auth: Auth = Auth()
 
     @classmethod
     def settings_customise_sources(
