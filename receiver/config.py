@@ -15,6 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, Validation
 from pydantic_settings import BaseSettings, EnvSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
 
 from receiver.errors import WrongSettings
+from receiver.feedback import leads_to
 
 ENV_PREFIX = "OTEL_AUDIT_RECEIVER_"
 
@@ -117,6 +118,14 @@ class Journal(Section):
     )
 
 
+class Outbox(Section):
+    """What follow and answer have to say, until accept has journalled it."""
+
+    waiting_max_entries: int = Field(
+        100_000, ge=1, le=10_000_000, description="most entries waiting in one outbox; beyond it its process waits"
+    )
+
+
 NumericKey = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_-]{0,99}$")]
 
 
@@ -174,6 +183,25 @@ class Api(Section):
     listen: str = Field("127.0.0.1:4321", description="HTTP API, host:port; port 0 takes a free one")
 
     _check = field_validator("listen")(_address)
+
+
+class Telemetry(Section):
+    """The receiver's own traces and logs, by OpenTelemetry."""
+
+    endpoint: str | None = Field(
+        None, description="where they go, OTLP over HTTP, such as `http://collector:4318`; never to this receiver"
+    )
+    slow_ms: float = Field(
+        1000.0, ge=0, le=3_600_000, description="a request that takes longer may leave a trace, in milliseconds"
+    )
+    sampled: float = Field(0.1, ge=0, le=1, description="share of the slow requests that do")
+
+    @field_validator("endpoint")
+    @classmethod
+    def _is_an_address(cls, endpoint: str | None) -> str | None:
+        if endpoint is not None and not re.match(r"^https?://[^\s/@]+", endpoint):
+            raise ValueError("must be an http(s) address without credentials")
+        return None if endpoint is None else endpoint.rstrip("/")
 
 
 class Budget(Section):
@@ -261,9 +289,11 @@ class Settings(BaseSettings):
     data_dir: Path = Field(Path("./otel-audit-data"), description="everything the receiver keeps, mode 0700")
     otlp: Otlp = Otlp()
     journal: Journal = Journal()
+    outbox: Outbox = Outbox()
     index: Index = Index()
     traces: Traces = Traces()
     api: Api = Api()
+    telemetry: Telemetry = Telemetry()
     auth: Auth = Auth()
 
     @classmethod
@@ -286,6 +316,7 @@ def load(path: Path | None = None) -> Settings:
     try:
         problems += _exposed(said, EnvSettingsSource(Settings)())
         settings = Settings(**said)
+        problems += _feeding_itself(settings)
     except ValidationError as error:
         problems += [f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors()]
     except ValueError as error:  # a variable that holds a broken JSON list
@@ -324,6 +355,14 @@ def _exposed(said: Mapping[str, Any], variables: Mapping[str, Any]) -> list[str]
         for name, address in addresses.items()
         if isinstance(address, str) and _ADDRESS.match(address) and not Address(address).is_loopback
     ]
+
+
+def _feeding_itself(settings: Settings) -> list[str]:
+    """Telemetry that would come in again."""
+    endpoint = settings.telemetry.endpoint
+    listeners = {f"{section}.{name}": getattr(getattr(settings, section), name) for section, name in _LISTENING}
+    own = None if endpoint is None else leads_to(endpoint, listeners)
+    return [] if own is None else [f"telemetry.endpoint: {endpoint} is {own} of this receiver"]
 
 
 def _unknown_variables() -> list[str]:

@@ -7,6 +7,7 @@ from contextlib import ExitStack, suppress
 from typing import Any, Protocol, TypeVar
 
 from receiver.app.life import on_end
+from receiver.app.telling import Telling
 from receiver.clock import now_ns
 from receiver.config import Settings
 from receiver.errors import Unavailable
@@ -49,12 +50,15 @@ def serve_follow(settings: Settings) -> None:
     with suppress(_Ended), ExitStack() as opened:  # closed in reverse: first the threads, then what they write
         state = RunState(settings.data_dir, "follow")
         opened.callback(state.close)
+        telling = opened.enter_context(Telling(settings, "follow", state))
         followers = _Following(settings, _Opening(ended, state, opened))
         followers.start(opened)
         state.set(ready=True)
+        telling.started()
         _LOG.info("following", extra={"index": settings.index.url})
         while not ended.is_set():
             state.set(**followers.facts())
+            telling.flush()
             ended.wait(STATE_EVERY_S)
 
 
@@ -99,9 +103,7 @@ class _Following:
 
     def facts(self) -> dict[str, Any]:
         """How far each is and what stands in its way."""
-        facts: dict[str, Any] = {
-            each.name: {"position": each.position, "problem": each.problem} for each in (self._indexing, self._streams)
-        }
+        facts: dict[str, Any] = {each.name: each.facts() for each in (self._indexing, self._streams)}
         with suppress(Unavailable):  # the next second's look tells
             facts["streams"] |= self._missing.totals(now_ns())._asdict()
         if self._traces is not None:

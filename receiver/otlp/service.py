@@ -86,6 +86,10 @@ class OtlpService:
             self._spool.append(caller.tenant, received_ns, body)
 
 
+#: What answers requests of each signal, through one door.
+Services = Mapping[Signal, OtlpService]
+
+
 def _answer(signal: Signal, extracted: Extracted, accepted: Accepted | None) -> Answer:
     if accepted is None:
         return Answer(signal.response())
