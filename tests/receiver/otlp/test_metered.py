@@ -129,9 +129,8 @@ def test_steps_belong_to_their_request(tmp_path: Path) -> None:
 
     async def one(doors: Doors, number: int) -> list[str]:
         with watched(str(number)) as request_:
-            await doors.service.export(
-                request(span(event(f"e{number}", audit__x=1))).SerializeToString(), doors.service.caller(None), None
-            )
+            body = request(span(event(f"e{number}", audit__x=1))).SerializeToString()
+            await doors.service.export(TRACES, body, doors.service.caller(None), None)
         return [each.name for each in request_.steps]
 
     async def what(doors: Doors) -> None:
