@@ -147,6 +147,12 @@ class Index(Section):
     batch_max_entries: int = Field(2000, ge=1, le=20_000, description="most entries in one put")
     poll_ms: int = Field(50, ge=1, le=10_000, description="milliseconds between looks at a quiet journal")
     timeout_s: float = Field(10.0, gt=0, le=300, description="longest wait for one answer of Elasticsearch, in seconds")
+    refused_max_entries: int = Field(
+        1000, ge=1, le=1_000_000, description="most entries kept aside that the index refuses; beyond it indexing waits"
+    )
+    refused_max_bytes: int = Field(
+        256 * 1024 * 1024, ge=1024, description="most bytes of them; beyond it indexing waits"
+    )
 
     @field_validator("url")
     @classmethod
