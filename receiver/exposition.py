@@ -65,6 +65,7 @@ METRICS: dict[str, Described] = {
     "streams_missing_events": Described("gauge", "numbers of senders' streams that never came"),
     "streams_waiting_events": Described("gauge", "numbers that may still come"),
     "streams_reported_lost_events": Described("gauge", "events that senders report as lost, by reason", ("reason",)),
+    "index_refused_entries": Described("gauge", "entries the index refuses, kept aside"),
     "exporter_sent_spans_total": Described("counter", "spans a backend took", _EXPORTER),
     "exporter_sent_log_records_total": Described("counter", "log records it took", _EXPORTER),
     "exporter_send_failed_spans_total": Described("counter", "spans it did not take and that were given up", _EXPORTER),
@@ -193,6 +194,8 @@ def _going(exporter: str, counts: Mapping[str, Any]) -> Iterator[Sample]:
 def _of_follow(state: Mapping[str, Any]) -> Iterator[Sample]:
     if "waiting_spans" in state.get("traces", {}):
         yield Sample("traces_waiting_spans", state["traces"]["waiting_spans"])
+    if "refused_entries" in state.get("upkeep", {}):
+        yield Sample("index_refused_entries", state["upkeep"]["refused_entries"])
     streams = state.get("streams", {})
     if "missing" in streams:
         yield Sample("streams_missing_events", streams["missing"])

@@ -9,17 +9,17 @@ ROOT = Path(__file__).parent.parent
 #: A module of the receiver imports only from rows below its own; a row's members do not know each other.
 LAYERS = [
     {"cli"},
-    {"app", "supervisor", "cli_read"},
-    {"otlp", "api", "ui"},
+    {"app", "supervisor", "cli_deadletter", "cli_index", "cli_read"},
+    {"otlp", "api", "ui", "cli_wait"},
     {"accept", "correlate", "exposition"},
-    {"index", "traces", "forward", "seal", "detect", "archive"},
-    {"follower", "elastic"},
+    {"index", "traces", "forward", "seal", "detect", "archive", "requests"},
+    {"follower", "elastic", "deadletter"},
     {"journal", "last_settings", "outbox", "refused", "senders", "spool", "streams", "telemetry"},
     {"acts", "sqlite"},
     {"budget", "claims", "own", "tokens"},
     {"config"},
     {"row"},
-    {"anyvalue", "clock", "errors", "feedback", "metrics", "sentence", "timing"},
+    {"anyvalue", "cli_ask", "clock", "errors", "feedback", "metrics", "sentence", "timing"},
 ]
 ROW = {name: row for row, names in enumerate(LAYERS) for name in names}
 

@@ -64,6 +64,7 @@ STATES: dict[str, dict[str, Any]] = {
         "index": {"position": 90, "problem": "Elasticsearch: away", "batch": histogram(0.2)},
         "streams": {"position": 99, "problem": None, "missing": 6, "waiting": 1, "reported_lost": {"overflow": 8}},
         "traces": {"position": 5, "problem": None, "lag_s": 0.5, "waiting_spans": 13, "dropped_spans": 14},
+        "upkeep": {"problem": None, "refused_entries": 17, "refused_bytes": 1700},
     },
     "answer": PROCESS,
 }
@@ -111,6 +112,7 @@ def scraped(states: Any = STATES, accepts: str = "") -> dict[tuple[str, tuple[tu
         ("dropped_bytes_total", {"what": "spool"}, 11),
         ("dropped_events_total", {"what": "sender"}, 12),
         ("dropped_spans_total", {"what": "traces"}, 14),
+        ("index_refused_entries", {}, 17),
         ("streams_missing_events", {}, 6),
         ("streams_reported_lost_events", {"reason": "overflow"}, 8),
         ("exporter_send_failed_spans_total", {"exporter": "tempo:4317"}, 1),
