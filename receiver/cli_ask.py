@@ -78,9 +78,9 @@ def plain(text: str | None, style: str = "") -> Text:
     return Text("".join(sign if sign.isprintable() or sign == "\n" else "\ufffd" for sign in text or ""), style)
 
 
-def json_text(value: Any) -> str:
+def json_text(value: Any, *, indented: bool = False) -> str:
     """*value* as JSON."""
-    return orjson.dumps(value).decode()
+    return orjson.dumps(value, option=orjson.OPT_INDENT_2 if indented else None).decode()
 
 
 def facts(answer: Mapping[str, Any]) -> Table:

@@ -22,18 +22,26 @@ _TOO_LARGE = 413
 _FOR_NOW = ("index_closed_exception",)
 
 
-def connect(settings: Index) -> Elasticsearch:
-    """A client for ``index.url``; it connects at its first request and does not retry by itself."""
-    credentials: dict[str, Any] = {}
-    if settings.api_key is not None:
-        credentials["api_key"] = settings.api_key
-    elif settings.user is not None:
-        credentials["basic_auth"] = (settings.user, settings.password or "")
+def connect(settings: Index, *, write: bool = True) -> Elasticsearch:
+    """A client for ``index.url``; it connects at its first request and does not retry by itself.
+
+    One that does not *write* has the credentials for reading, where there are some of its own.
+    """
+    credentials = _credentials(settings, write)
     if settings.ca is not None:
         credentials["ca_certs"] = str(settings.ca)
     return Elasticsearch(
         settings.url, request_timeout=settings.timeout_s, max_retries=0, retry_on_timeout=False, **credentials
     )
+
+
+def _credentials(settings: Index, write: bool) -> dict[str, Any]:
+    user, password, api_key = settings.user, settings.password, settings.api_key
+    if not write and (settings.read_user is not None or settings.read_api_key is not None):
+        user, password, api_key = settings.read_user, settings.read_password, settings.read_api_key
+    if api_key is not None:
+        return {"api_key": api_key}
+    return {} if user is None else {"basic_auth": (user, password or "")}
 
 
 def unavailable(error: ApiError | TransportError) -> Unavailable:

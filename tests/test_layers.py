@@ -9,7 +9,8 @@ ROOT = Path(__file__).parent.parent
 #: A module of the receiver imports only from rows below its own; a row's members do not know each other.
 LAYERS = [
     {"cli"},
-    {"app", "supervisor", "cli_deadletter", "cli_index", "cli_read"},
+    {"cli_deadletter", "cli_index", "cli_read"},
+    {"app", "supervisor"},
     {"otlp", "api", "ui", "cli_wait"},
     {"accept", "correlate", "exposition"},
     {"index", "traces", "forward", "seal", "detect", "archive", "requests"},

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from elasticsearch import BadRequestError, Elasticsearch
+from elasticsearch import AuthorizationException, BadRequestError, Elasticsearch
 
 from receiver.elastic import answering
 from receiver.errors import Damaged, Unavailable
@@ -20,6 +20,7 @@ class Indices:
         self._client = client
         self._namespace = namespace
         self._name = template.template_name(namespace)
+        self._cursors = f"audit-cursors-{namespace}"
         self._installed = False
         self._made: set[str] = set()
         self._renewed: set[str] = set()
@@ -34,6 +35,13 @@ class Indices:
             with answering():
                 self._make(index)
             self._made.add(index)
+
+    def set_up(self) -> None:
+        """See to the templates, and to the index of cursors: what a writer relies on that may not make them."""
+        self.make(set())
+        with answering():
+            if not self._client.indices.exists(index=self._cursors):
+                self._client.options(ignore_status=400).indices.create(index=self._cursors)
 
     def renew(self, indices: set[str]) -> None:
         """See to it that *indices* are there now, with the mapping of our version, whenever they were made."""
@@ -56,7 +64,7 @@ class Indices:
         if version is not None and version > template.VERSION:
             raise Damaged(f"the index template {self._name} has the newer version {version}", "run that version")
         if version != template.VERSION:
-            self._put_templates()
+            self._put_allowed_templates(version)
         # A crash before this line leaves templates behind, and no document that they did not shape.
         if self._version() != template.VERSION:
             raise Unavailable(f"the index template {self._name} cannot be read back yet")
@@ -65,6 +73,17 @@ class Indices:
         answer = self._client.options(ignore_status=404).indices.get_index_template(name=self._name)
         found = answer.get("index_templates", [])
         return int(found[0]["index_template"].get("version", 0)) if found else None
+
+    def _put_allowed_templates(self, version: int | None) -> None:
+        try:
+            self._put_templates()
+        except AuthorizationException as error:
+            found = "is not there" if version is None else f"has version {version}"
+            raise Unavailable(
+                f"the index template {self._name} {found}, version {template.VERSION} is needed, and this user may not "
+                "put it: run otel-audit init as one who may",
+                retry_after_s=5.0,
+            ) from error
 
     def _put_templates(self) -> None:
         cluster = self._client.cluster

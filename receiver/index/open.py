@@ -22,6 +22,7 @@ def open_index(
         return SqliteIndex.open(settings.data_dir, write=write, numeric=settings.index.numeric_metadata)
     credentials = (*settings.auth.tokens, *settings.auth.certificates)
     tenants = sorted({"default", *(each.tenant for each in credentials)})
+    index = settings.index
     return ElasticIndex(
-        connect(settings.index), settings.index.namespace, tenants, settings.index.numeric_metadata, set_aside, refuse
+        connect(index, write=write), index.namespace, tenants, index.numeric_metadata, set_aside, refuse
     )

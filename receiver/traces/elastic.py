@@ -85,6 +85,8 @@ class ElasticSpans:
     def prepare(self) -> None:
         """See :class:`~receiver.traces.port.SpanStore`."""
         with answering():
+            if self._version() == TEMPLATE_VERSION:
+                return
             self._client.indices.put_index_template(
                 name=self._prefix,
                 index_patterns=[f"{self._prefix}-*"],
@@ -92,6 +94,11 @@ class ElasticSpans:
                 version=TEMPLATE_VERSION,
                 template={"mappings": _MAPPINGS, "settings": {"index": {"codec": "best_compression"}}},
             )
+
+    def _version(self) -> int | None:
+        answer = self._client.options(ignore_status=404).indices.get_index_template(name=self._prefix)
+        found = answer.get("index_templates", [])
+        return int(found[0]["index_template"].get("version", 0)) if found else None
 
     def put(self, spans: Sequence[Span]) -> None:
         """See :class:`~receiver.traces.port.SpanStore`. A span refused for what it carries is kept without that."""

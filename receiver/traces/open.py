@@ -12,4 +12,6 @@ def open_store(settings: Settings, *, write: bool) -> SpanStore:
     if settings.index.url == "sqlite":
         return SqliteSpans(settings.data_dir, settings.traces.trace_max_spans, write=write)
     own_days = min(settings.index.oldest_days, settings.traces.retain_days or DAYS_MAX)
-    return ElasticSpans(connect(settings.index), settings.index.namespace, settings.traces.trace_max_spans, own_days)
+    return ElasticSpans(
+        connect(settings.index, write=write), settings.index.namespace, settings.traces.trace_max_spans, own_days
+    )

@@ -1,6 +1,7 @@
 """A real Elasticsearch for the tests: fetched by Maven, started on a free port, stopped afterwards."""
 
 import contextlib
+import hashlib
 import os
 import pwd
 import re
@@ -9,10 +10,14 @@ import subprocess
 import tempfile
 import time
 import zipfile
-from collections.abc import Iterator
+from base64 import b64encode
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import httpx
+import yaml
 
 from tests.parts.cache import cache
 from tests.parts.missing import CannotBeHad
@@ -21,6 +26,9 @@ VERSION = "8.19.21"
 _ARTIFACT = f"org.elasticsearch.distribution.integ-test-zip:elasticsearch:{VERSION}:zip"
 _PORT_LINE = re.compile(r"AbstractHttpServerTransport.*publish_address \{[^}]*:(\d+)\}")
 _START_MAX_S = 120
+_GREEN = {"wait_for_status": "green", "timeout": "30s"}
+#: The settings of a server that knows its users: from files, over plain text.
+_SECURED = {"xpack.security.transport.ssl.enabled": "false", "xpack.security.autoconfiguration.enabled": "false"}
 
 
 def fetch() -> Path:
@@ -63,22 +71,44 @@ def java_home() -> str:
     return str(Path(java).resolve().parent.parent)
 
 
+@dataclass(frozen=True)
+class Security:
+    """Role ▶ its body; user ▶ its roles. A user's password is its name, for the server takes it as one long enough."""
+
+    roles: Mapping[str, Any]
+    users: Mapping[str, Sequence[str]]
+
+    def write(self, config: Path) -> None:
+        """As the files that the server reads; it wants each role to begin a line."""
+        (config / "roles.yml").write_text(yaml.safe_dump(dict(self.roles)))
+        (config / "users").write_text("".join(f"{user}:{_hashed(user)}\n" for user in self.users))
+        names = sorted({role for each in self.users.values() for role in each})
+        has = {name: ",".join(user for user, roles in self.users.items() if name in roles) for name in names}
+        (config / "users_roles").write_text("".join(f"{name}:{users}\n" for name, users in has.items()))
+
+
+def _hashed(password: str) -> str:
+    salt, rounds = os.urandom(32), 1000
+    digest = hashlib.pbkdf2_hmac("sha512", password.encode(), salt, rounds, 32)
+    return f"{{PBKDF2}}{rounds}${b64encode(salt).decode()}${b64encode(digest).decode()}"
+
+
 @contextlib.contextmanager
-def running(heap: str = "512m") -> Iterator[str]:
-    """The address of a fresh, empty Elasticsearch, gone when the block ends."""
+def running(heap: str = "512m", security: Security | None = None) -> Iterator[str]:
+    """The address of a fresh, empty Elasticsearch, gone when the block ends; with *security* it knows its users."""
     home = fetch()
     work = Path(tempfile.mkdtemp(prefix="otel-audit-es-"))
-    user = _unprivileged(work, home)
+    user = _unprivileged(work, home, security)
     log = work / "stdout"
     try:
         with log.open("wb") as out:
             server = subprocess.Popen(
-                [str(home / "bin" / "elasticsearch"), *_settings(work)],
+                [str(home / "bin" / "elasticsearch"), *_settings(work, security is not None)],
                 cwd=work, env=_environment(work, heap), stdin=subprocess.DEVNULL, stdout=out, stderr=out,
                 user=user, group=user and pwd.getpwuid(user).pw_gid, extra_groups=[] if user else None,
             )  # fmt: skip
         try:
-            yield _address(server, log)
+            yield _address(server, log, security)
         finally:
             server.terminate()
             try:
@@ -90,9 +120,11 @@ def running(heap: str = "512m") -> Iterator[str]:
         shutil.rmtree(work, ignore_errors=True)
 
 
-def _unprivileged(work: Path, home: Path) -> int | None:
+def _unprivileged(work: Path, home: Path, security: Security | None) -> int | None:
     """Make *work* ready; as root, give it to ``nobody`` and return that user's id."""
     shutil.copytree(home / "config", work / "config")
+    if security is not None:
+        security.write(work / "config")
     for name in ("data", "logs", "tmp"):
         (work / name).mkdir()
     if os.getuid() != 0:
@@ -103,7 +135,7 @@ def _unprivileged(work: Path, home: Path) -> int | None:
     return nobody.pw_uid
 
 
-def _settings(work: Path) -> list[str]:
+def _settings(work: Path, secured: bool) -> list[str]:
     settings = {
         "discovery.type": "single-node",
         "http.port": "0",
@@ -111,7 +143,8 @@ def _settings(work: Path) -> list[str]:
         "network.host": "127.0.0.1",
         "path.data": str(work / "data"),
         "path.logs": str(work / "logs"),
-        "xpack.security.enabled": "false",
+        "xpack.security.enabled": str(secured).lower(),
+        **(_SECURED if secured else {}),
         "cluster.routing.allocation.disk.threshold_enabled": "false",
         "cluster.max_shards_per_node": "5000",
     }
@@ -129,7 +162,9 @@ def _environment(work: Path, heap: str) -> dict[str, str]:
     }
 
 
-def _address(server: subprocess.Popen[bytes], log: Path) -> str:
+def _address(server: subprocess.Popen[bytes], log: Path, security: Security | None) -> str:
+    users = {} if security is None else security.users
+    auth = next(((user, user) for user, roles in users.items() if "superuser" in roles), None)
     deadline = time.monotonic() + _START_MAX_S
     while time.monotonic() < deadline:
         if server.poll() is not None:
@@ -138,7 +173,7 @@ def _address(server: subprocess.Popen[bytes], log: Path) -> str:
         if found:
             url = f"http://127.0.0.1:{found[-1]}"
             with contextlib.suppress(httpx.TransportError):
-                health = httpx.get(f"{url}/_cluster/health", params={"wait_for_status": "green", "timeout": "30s"})
+                health = httpx.get(f"{url}/_cluster/health", params=_GREEN, auth=auth)
                 if health.status_code == 200:
                     return url
         time.sleep(0.3)
