@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from receiver import elastic
-from receiver.elastic import Item, batches, bulk
+from receiver.elastic import Item, batches, bulk, bulk_meeting
 from receiver.errors import Unavailable
 
 
@@ -75,11 +75,16 @@ def test_a_refusal_for_now_is_unavailable(status: int) -> None:
         refused(201, status)
 
 
-@pytest.mark.parametrize("error", [api_error(429), api_error(503), api_error(413), ConnectionTimeout("slow")])
+@pytest.mark.parametrize("error", [api_error(429), api_error(503), api_error(403), ConnectionTimeout("slow")])
 def test_a_request_without_an_answer_is_unavailable(error: Exception) -> None:
     """When the request as a whole fails, all of it is to be sent again."""
     with pytest.raises(Unavailable):
         refused(error, items=[item(1), item(2)])
+
+
+def test_a_request_too_large_for_the_server_is_sent_in_parts() -> None:
+    """A proxy in between may take less than the server."""
+    assert refused(api_error(413), 201, 201, items=[item(1), item(2)]) == []
 
 
 def test_an_item_too_large_for_the_server_is_refused() -> None:
@@ -112,3 +117,35 @@ def test_cutting_loses_nothing(sizes: list[int]) -> None:
     assert [each for batch in cut for each in batch] == items
     weights = [sum(len(each.action) + len(each.document) + 2 for each in batch) for batch in cut]
     assert all(weight <= elastic.BODY_MAX_BYTES or len(batch) == 1 for weight, batch in zip(weights, cut, strict=True))
+
+
+def test_an_item_that_spoils_its_request_is_found_by_halving() -> None:
+    """A request refused as a whole is sent in halves until the one is found; all others are done."""
+    poison = item(3)
+
+    class Picky(Server):
+        """Refuses each request that holds the poison."""
+
+        def bulk(self, operations: Sequence[bytes], filter_path: str) -> dict[str, Any]:
+            self.bodies.append(operations)
+            if poison.action in operations:
+                raise api_error(400)
+            return {"items": [{"create": {"status": 201}} for _ in operations[::2]]}
+
+    server: Any = Picky()
+    assert [each.item for each in bulk(server, [item(number) for number in range(8)])] == [poison]
+    done = {line for body in server.bodies if poison.action not in body for line in body[::2]}
+    assert done == {item(number).action for number in range(8)} - {poison.action}
+
+
+def test_a_closed_index_says_nothing_against_an_item() -> None:
+    """It is Unavailable, though the server calls it a bad request."""
+    with pytest.raises(Unavailable, match="closed"):
+        refused({"status": 400, "error": {"type": "index_closed_exception", "reason": "closed"}})
+
+
+def test_who_met_another_version_is_told() -> None:
+    """For those who name the version they write over."""
+    server: Any = Server(201, 409)
+    answered = bulk_meeting(server, [item(1), item(2)])
+    assert (answered.refused, answered.met) == ([], [item(2)])
