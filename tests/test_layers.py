@@ -15,7 +15,7 @@ LAYERS = [
     {"index", "traces", "forward", "seal", "detect", "archive"},
     {"follower", "elastic"},
     {"journal", "outbox", "senders", "spool", "streams"},
-    {"sqlite"},
+    {"segments", "sqlite"},
     {"budget", "claims", "own", "tokens"},
     {"config"},
     {"row"},

@@ -8,6 +8,7 @@ from receiver.accept import Accept
 from receiver.app.life import end_of
 from receiver.app.web import WebServer
 from receiver.config import Address, Settings
+from receiver.forward.forwarder import Forwarder
 from receiver.journal import Journal
 from receiver.metrics import RunState
 from receiver.otlp.grpc import GrpcServer
@@ -18,6 +19,8 @@ from receiver.spool import SpoolWriter
 
 #: Requests begun before the end have so long to be answered.
 GRACE_S = 5.0
+#: What waits in memory for a backend has so long to be sent.
+FORWARD_GRACE_S = 3.0
 STATE_EVERY_S = 1.0
 
 _LOG = logging.getLogger(__name__)
@@ -37,13 +40,16 @@ async def _serve(settings: Settings) -> None:
         opened.callback(state.close)
         spool = _spool(settings, opened)
         accept = Accept(journal)
-        service = TraceService(accept, Senders(settings.auth), spool, settings.index.oldest_days)
+        forwarder = Forwarder(settings.forward, settings.data_dir)
+        await forwarder.start()
+        opened.push_async_callback(forwarder.stop, FORWARD_GRACE_S)
+        service = TraceService(accept, Senders(settings.auth), spool, settings.index.oldest_days, forward=forwarder)
         ports = await _open_doors(service, settings, opened)
         state.set(ready=True, ports=ports, log=journal.log)
         _LOG.info("accepting", extra={**ports, "log": journal.log})
         while not ended.is_set():
             dropped = 0 if spool is None else spool.dropped
-            state.set(**accept.counts(), spool_dropped_bytes=dropped)
+            state.set(**accept.counts(), spool_dropped_bytes=dropped, forward=forwarder.counts())
             await _wait(ended, STATE_EVERY_S)
         state.set(ready=False)
 

@@ -4,11 +4,13 @@ from dataclasses import dataclass
 
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
     ExportTracePartialSuccess,
+    ExportTraceServiceRequest,
     ExportTraceServiceResponse,
 )
 
 from receiver.accept import Accept, Accepted
 from receiver.clock import Clock, now_ns
+from receiver.forward.forwarder import Forwarder
 from receiver.otlp import decode
 from receiver.otlp.extract import Extracted, Reception, extract
 from receiver.senders import Sender, Senders
@@ -37,14 +39,21 @@ class TraceService:
     """OTLP's TraceService on raw bytes, shared by gRPC and HTTP."""
 
     def __init__(
-        self, accept: Accept, senders: Senders, spool: SpoolWriter | None, oldest_days: int, clock: Clock = now_ns
+        self,
+        accept: Accept,
+        senders: Senders,
+        spool: SpoolWriter | None,
+        oldest_days: int,
+        clock: Clock = now_ns,
+        forward: Forwarder | None = None,
     ) -> None:
-        """*spool* takes the spans for the join; None where none are kept."""
+        """*spool* takes the spans for the join; None where none are kept. *forward* takes every request."""
         self._accept = accept
         self._senders = senders
         self._spool = spool
         self._oldest_days = oldest_days
         self._clock = clock
+        self._forward = forward
 
     def caller(self, authorization: str | None) -> Sender:
         """Who may send with this ``Authorization`` value; Unauthenticated or Forbidden when nobody may."""
@@ -60,19 +69,24 @@ class TraceService:
         received_ns = self._clock()
         if MARK not in body:
             if decode.has_spans(body):
-                self._hand_over(body, caller, received_ns)
+                self._hand_over(body, None, caller, received_ns)
             return FULL_SUCCESS
         reception = Reception(received_ns, caller.tenant, caller.id, peer, self._oldest_days, caller.claims)
-        extracted = extract(decode.trace_request(body), reception)
+        request = decode.trace_request(body)
+        extracted = extract(request, reception)
         caller.budget.take_events(len(extracted.drafts), extracted.streams)
         accepted = await self._accept.accept(extracted.drafts) if extracted.drafts else None
         # Only now: a request that is told to come again brings its spans again.
-        self._hand_over(body, caller, received_ns)
+        self._hand_over(body, request, caller, received_ns)
         return _answer(extracted, accepted)
 
-    def _hand_over(self, body: bytes, caller: Sender, received_ns: int) -> None:
+    def _hand_over(
+        self, body: bytes, request: ExportTraceServiceRequest | None, caller: Sender, received_ns: int
+    ) -> None:
         if self._spool is not None:
             self._spool.append(caller.tenant, received_ns, body)
+        if self._forward is not None:
+            self._forward.offer("traces", body, request)
 
 
 def _answer(extracted: Extracted, accepted: Accepted | None) -> Answer:
