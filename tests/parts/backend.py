@@ -78,7 +78,7 @@ class Backend:
 @contextlib.contextmanager
 def running(protocol: str, port: int = 0, credentials: Any = None) -> Iterator[Backend]:
     """A backend on loopback, on *port* or a free one; over TLS with gRPC's *credentials*."""
-    with (_over_grpc(port, credentials) if protocol == "grpc" else _over_http(port, credentials)) as backend:
+    with _over_grpc(port, credentials) if protocol == "grpc" else _over_http(port, credentials) as backend:
         yield backend
 
 
@@ -124,7 +124,7 @@ def _over_http(port: int, tls: Any) -> Iterator[Backend]:
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
 
-        def do_POST(self) -> None:  # noqa: N802
+        def do_POST(self) -> None:
             headers = {name.lower(): value for name, value in self.headers.items()}
             body = self.rfile.read(int(headers["content-length"]))
             body = {"gzip": gzip.decompress, "zstd": _unzstd}.get(headers.get("content-encoding", ""), bytes)(body)
