@@ -306,8 +306,11 @@ class Forward(Section):
     endpoint: str = Field(
         max_length=200, description="`http://host:port`, or `https://` for TLS; default ports 4317 and 4318"
     )
-    name: str = Field(
-        "", max_length=80, description="its name in counts, logs and on disk, one of its own; empty: the endpoint"
+    name: str | None = Field(
+        None,
+        min_length=1,
+        max_length=80,
+        description="what it is called in counts, logs and on disk; else its endpoint",
     )
     protocol: Literal["grpc", "http"] = Field("grpc", description="OTLP over gRPC or over HTTP (protobuf)")
     signals: tuple[Literal["traces", "logs"], ...] = Field((), description="`traces`, `logs`; empty: both")
@@ -394,8 +397,8 @@ class Settings(BaseSettings):
     traces: Traces = Traces()
     api: Api = Api()
     telemetry: Telemetry = Telemetry()
-    auth: Auth = Auth()
     forward: tuple[Forward, ...] = Field((), description="list of backends that everything goes on to, as below")
+    auth: Auth = Auth()
 
     @field_validator("forward")
     @classmethod

@@ -10,7 +10,7 @@ from google.rpc.error_details_pb2 import RetryInfo
 from google.rpc.status_pb2 import Status
 
 from receiver.config import Forward
-from receiver.forward.exporter import USER_AGENT, pem, taken
+from receiver.forward.exporter import USER_AGENT, taken, tls_context
 from receiver.forward.outcome import Later, Never, Outcome
 from receiver.forward.signal import SIGNALS, Signal
 
@@ -65,8 +65,9 @@ def _channel(settings: Forward) -> Any:
     compression = _COMPRESSION[settings.compression]
     if settings.endpoint.startswith("http:"):
         return grpc.aio.insecure_channel(str(settings.address), options, compression)
-    tls = settings.tls
-    ca, key, certificate = (pem(settings, each) for each in (tls.ca, tls.key, tls.certificate))
+    tls_context(settings)  # gRPC itself takes whatever it is given, and never connects
+    files = (settings.tls.ca, settings.tls.key, settings.tls.certificate)
+    ca, key, certificate = (None if file is None else file.read_bytes() for file in files)
     credentials = grpc.ssl_channel_credentials(ca, key, certificate)
     return grpc.aio.secure_channel(str(settings.address), credentials, options, compression)
 

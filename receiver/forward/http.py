@@ -11,8 +11,7 @@ import httpx
 import zstandard
 
 from receiver.config import Forward
-from receiver.errors import WrongSettings
-from receiver.forward.exporter import USER_AGENT, taken
+from receiver.forward.exporter import USER_AGENT, taken, tls_context
 from receiver.forward.outcome import Later, Never, Outcome
 from receiver.forward.signal import Signal
 
@@ -71,13 +70,7 @@ class HttpExporter:
 def _context(settings: Forward) -> ssl.SSLContext | bool:
     if settings.endpoint.startswith("http:"):
         return False
-    try:
-        context = ssl.create_default_context(cafile=settings.tls.ca)
-        if settings.tls.certificate is not None:
-            context.load_cert_chain(settings.tls.certificate, settings.tls.key)
-    except (OSError, ssl.SSLError) as error:
-        raise WrongSettings([f"forward: {settings.called}: its tls files cannot be used: {error}"]) from error
-    return context
+    return tls_context(settings)
 
 
 def _outcome(response: httpx.Response) -> Outcome:
