@@ -310,7 +310,7 @@ class Forward(Section):
         None,
         min_length=1,
         max_length=80,
-        description="what it is called in counts, logs and on disk; else its endpoint",
+        description="its name in counts, logs and on disk; else its endpoint",
     )
     protocol: Literal["grpc", "http"] = Field("grpc", description="OTLP over gRPC or over HTTP (protobuf)")
     signals: tuple[Literal["traces", "logs"], ...] = Field((), description="`traces`, `logs`; empty: both")
@@ -343,7 +343,7 @@ class Forward(Section):
         parts = urlsplit(endpoint)
         wrong = parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment
         if wrong or parts.username is not None or any(map(str.isspace, endpoint)):
-            raise ValueError(f"must be http://host:port or https://host:port, not {endpoint!r}")
+            raise ValueError("must be http://host:port or https://host:port, and nothing secret in it")
         parts.port  # noqa: B018  (ValueError when it is none)
         return endpoint.rstrip("/")
 
