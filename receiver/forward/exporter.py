@@ -1,7 +1,6 @@
 """The way to a backend: bytes out, an outcome back."""
 
-import logging
-from pathlib import Path
+import ssl
 from typing import Protocol
 
 from google.protobuf.message import DecodeError
@@ -12,8 +11,6 @@ from receiver.forward.outcome import Outcome, Taken
 from receiver.forward.signal import Signal
 
 USER_AGENT = "otel-audit"
-
-_LOG = logging.getLogger(__name__)
 
 
 class Exporter(Protocol):
@@ -36,9 +33,14 @@ def taken(signal: Signal, answer: bytes) -> Taken:
     return Taken(rejected)
 
 
-def pem(settings: Forward, path: Path | None) -> bytes | None:
-    """A file that the TLS settings name; WrongSettings when it cannot be read."""
+def tls_context(settings: Forward) -> ssl.SSLContext | None:
+    """How an https:// backend is spoken to, None for any other; WrongSettings when the files of ``tls`` are none."""
+    if settings.endpoint.startswith("http:"):
+        return None
     try:
-        return None if path is None else path.read_bytes()
-    except OSError as error:
-        raise WrongSettings([f"forward: {settings.called}: {path}: {error.strerror}"]) from error
+        context = ssl.create_default_context(cafile=settings.tls.ca)
+        if settings.tls.certificate is not None:
+            context.load_cert_chain(settings.tls.certificate, settings.tls.key)
+    except OSError as error:  # SSLError is one
+        raise WrongSettings([f"forward: {settings.called}: the files of tls cannot be used: {error}"]) from error
+    return context

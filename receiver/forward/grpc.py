@@ -10,7 +10,7 @@ from google.rpc.error_details_pb2 import RetryInfo
 from google.rpc.status_pb2 import Status
 
 from receiver.config import Forward
-from receiver.forward.exporter import USER_AGENT, pem, taken
+from receiver.forward.exporter import USER_AGENT, taken, tls_context
 from receiver.forward.outcome import Later, Never, Outcome
 from receiver.forward.signal import SIGNALS, Signal
 
@@ -63,11 +63,11 @@ def _channel(settings: Forward) -> Any:
         ("grpc.max_reconnect_backoff_ms", _RECONNECT_MAX_MS),
     ]
     compression = _COMPRESSION[settings.compression]
-    if settings.endpoint.startswith("http:"):
+    if tls_context(settings) is None:
         return grpc.aio.insecure_channel(str(settings.address), options, compression)
     tls = settings.tls
-    ca, key, certificate = (pem(settings, each) for each in (tls.ca, tls.key, tls.certificate))
-    credentials = grpc.ssl_channel_credentials(ca, key, certificate)
+    pems = (None if path is None else path.read_bytes() for path in (tls.ca, tls.key, tls.certificate))
+    credentials = grpc.ssl_channel_credentials(*pems)
     return grpc.aio.secure_channel(str(settings.address), credentials, options, compression)
 
 

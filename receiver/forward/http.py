@@ -1,7 +1,6 @@
 """OTLP over HTTP to a backend, in protobuf."""
 
 import asyncio
-import ssl
 import zlib
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -11,8 +10,7 @@ import httpx
 import zstandard
 
 from receiver.config import Forward
-from receiver.errors import WrongSettings
-from receiver.forward.exporter import USER_AGENT, taken
+from receiver.forward.exporter import USER_AGENT, taken, tls_context
 from receiver.forward.outcome import Later, Never, Outcome
 from receiver.forward.signal import Signal
 
@@ -45,7 +43,7 @@ class HttpExporter:
             self._headers["content-encoding"] = settings.compression
         self._timeout_s = settings.timeout_s
         self._client = httpx.AsyncClient(
-            verify=_context(settings),
+            verify=tls_context(settings) or False,
             timeout=settings.timeout_s,
             limits=httpx.Limits(max_connections=None),
         )
@@ -66,18 +64,6 @@ class HttpExporter:
     async def close(self) -> None:
         """Close the connections."""
         await self._client.aclose()
-
-
-def _context(settings: Forward) -> ssl.SSLContext | bool:
-    if settings.endpoint.startswith("http:"):
-        return False
-    try:
-        context = ssl.create_default_context(cafile=settings.tls.ca)
-        if settings.tls.certificate is not None:
-            context.load_cert_chain(settings.tls.certificate, settings.tls.key)
-    except (OSError, ssl.SSLError) as error:
-        raise WrongSettings([f"forward: {settings.called}: its tls files cannot be used: {error}"]) from error
-    return context
 
 
 def _outcome(response: httpx.Response) -> Outcome:

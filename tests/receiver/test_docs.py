@@ -7,7 +7,7 @@ from typing import Any
 
 from pydantic_core import PydanticUndefined
 
-from receiver.config import Budget, ClientCertificate, Section, Settings, Token
+from receiver.config import Budget, ClientCertificate, Forward, ForwardTls, Section, Settings, Token
 
 PAGE = (Path(__file__).parents[2] / "docs" / "receiver.md").read_text()
 
@@ -17,8 +17,10 @@ def shown(default: Any) -> str:
         return "needed"
     if default is None:
         return "none"
-    if default == ():
+    if default in ((), {}, ""):
         return "empty"
+    if isinstance(default, bool):
+        return f"`{default}`".lower()
     return f"`{default:g}`" if isinstance(default, float) else f"`{default}`"
 
 
@@ -30,8 +32,11 @@ def settings() -> Iterator[tuple[str, str, str]]:
             yield from ((f"{name}.{key}", shown(each.default), each.description or "") for key, each in inner.items())
         else:
             yield name, shown(field.default), field.description or ""
-    for credential in (Token, ClientCertificate):
-        yield from of_credential(credential)
+        if name == "auth":
+            yield from of_credential(Token)
+            yield from of_credential(ClientCertificate)
+        elif name == "forward":
+            yield from of_backend()
 
 
 def of_credential(credential: type[Section]) -> Iterator[tuple[str, str, str]]:
@@ -41,6 +46,16 @@ def of_credential(credential: type[Section]) -> Iterator[tuple[str, str, str]]:
             inner = Budget.model_fields.items() if credential is Token else ()
             yield from ((f"budget.{key}", shown(each.default), each.description or "") for key, each in inner)
         elif credential is Token or name not in Token.model_fields:
+            yield name, shown(field.default), field.description or ""
+
+
+def of_backend() -> Iterator[tuple[str, str, str]]:
+    """The settings of one of the backends of `forward`."""
+    for name, field in Forward.model_fields.items():
+        if field.annotation is ForwardTls:
+            inner = ForwardTls.model_fields.items()
+            yield from ((f"tls.{key}", shown(each.default), each.description or "") for key, each in inner)
+        else:
             yield name, shown(field.default), field.description or ""
 
 
