@@ -8,7 +8,6 @@ import os
 import re
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from socket import gethostname
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
@@ -20,13 +19,13 @@ from pydantic import (
     FilePath,
     StringConstraints,
     ValidationError,
-    ValidationInfo,
     field_validator,
     model_validator,
 )
 from pydantic_settings import BaseSettings, EnvSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
 
 from receiver.errors import WrongSettings
+from receiver.feedback import leads_to
 
 ENV_PREFIX = "OTEL_AUDIT_RECEIVER_"
 
@@ -37,7 +36,6 @@ Role = Literal["sender", "viewer", "investigator", "administrator"]
 
 _ADDRESS = re.compile(r"^(?P<host>\[[0-9a-fA-F:.]+\]|[^\s:\[\]]+):(?P<port>\d{1,5})$")
 _LOOPBACK = {"localhost", "::1"}
-_EVERYWHERE = ("0.0.0.0", "::")  # noqa: S104  (listens nowhere: these are names)
 _HEADER = re.compile(r"^(?!grpc-)[A-Za-z0-9_.-]+(?<!-bin)$")
 _LISTENING = (("otlp", "grpc"), ("otlp", "http"), ("api", "listen"))
 
@@ -74,6 +72,27 @@ def _address(text: str) -> Address:
     return Address(text)
 
 
+class Tls(Section):
+    """Certificates of the OTLP addresses; without them they speak plain text."""
+
+    cert: Path | None = Field(None, description="file with the certificate chain of both OTLP addresses, PEM")
+    key: Path | None = Field(None, description="file with its private key, PEM")
+    client_ca: Path | None = Field(
+        None, description="file with the authorities of clients, PEM; each needs a certificate then"
+    )
+
+    @model_validator(mode="after")
+    def _whole(self) -> "Tls":
+        if (self.cert is None) != (self.key is None):
+            raise ValueError("cert and key go together")
+        if self.client_ca is not None and self.cert is None:
+            raise ValueError("client_ca needs cert and key")
+        for path in (self.cert, self.key, self.client_ca):
+            if path is not None and not os.access(path, os.R_OK):
+                raise ValueError(f"{path} cannot be read")
+        return self
+
+
 class Otlp(Section):
     """Where spans and logs come in."""
 
@@ -83,6 +102,14 @@ class Otlp(Section):
         64 * 1024 * 1024, ge=1024, le=512 * 1024 * 1024, description="largest request, in bytes after decompression"
     )
     http_in_flight_max: int = Field(64, ge=1, le=4096, description="HTTP requests read at once; more get 503")
+    grpc_in_flight_max: int = Field(
+        256, ge=1, le=65536, description="gRPC requests answered at once; more get UNAVAILABLE"
+    )
+    read_timeout_s: float = Field(
+        10.0, gt=0, le=3600, description="longest an HTTP request may take to come in, in seconds"
+    )
+    cors_origins: tuple[str, ...] = Field((), description="origins of browser pages that may send over HTTP")
+    tls: Tls = Tls()
 
     _check = field_validator("grpc", "http")(_address)
 
@@ -99,6 +126,14 @@ class Journal(Section):
     )
     checkpoint_every_s: float = Field(
         1.0, gt=0, le=600, description="seconds between checkpoints of the write-ahead log"
+    )
+
+
+class Outbox(Section):
+    """What follow and answer have to say, until accept has journalled it."""
+
+    waiting_max_entries: int = Field(
+        100_000, ge=1, le=10_000_000, description="most entries waiting in one outbox; beyond it its process waits"
     )
 
 
@@ -159,6 +194,25 @@ class Api(Section):
     listen: str = Field("127.0.0.1:4321", description="HTTP API, host:port; port 0 takes a free one")
 
     _check = field_validator("listen")(_address)
+
+
+class Telemetry(Section):
+    """The receiver's own traces and logs, by OpenTelemetry."""
+
+    endpoint: str | None = Field(
+        None, description="where they go, OTLP over HTTP, such as `http://collector:4318`; never to this receiver"
+    )
+    slow_ms: float = Field(
+        1000.0, ge=0, le=3_600_000, description="a request that takes longer may leave a trace, in milliseconds"
+    )
+    sampled: float = Field(0.1, ge=0, le=1, description="share of the slow requests that do")
+
+    @field_validator("endpoint")
+    @classmethod
+    def _is_an_address(cls, endpoint: str | None) -> str | None:
+        if endpoint is not None and not re.match(r"^https?://[^\s/@]+", endpoint):
+            raise ValueError("must be an http(s) address without credentials")
+        return None if endpoint is None else endpoint.rstrip("/")
 
 
 class Budget(Section):
@@ -249,9 +303,14 @@ class ForwardTls(Section):
 class Forward(Section):
     """One backend that everything goes on to."""
 
-    endpoint: str = Field(description="`http://host:port`, or `https://` for TLS; default ports 4317 and 4318")
-    name: str = Field(
-        "", max_length=80, description="its name in counts, logs and on disk, one of its own; empty: the endpoint"
+    endpoint: str = Field(
+        max_length=200, description="`http://host:port`, or `https://` for TLS; default ports 4317 and 4318"
+    )
+    name: str | None = Field(
+        None,
+        min_length=1,
+        max_length=80,
+        description="its name in counts, logs and on disk; else its endpoint",
     )
     protocol: Literal["grpc", "http"] = Field("grpc", description="OTLP over gRPC or over HTTP (protobuf)")
     signals: tuple[Literal["traces", "logs"], ...] = Field((), description="`traces`, `logs`; empty: both")
@@ -284,7 +343,7 @@ class Forward(Section):
         parts = urlsplit(endpoint)
         wrong = parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment
         if wrong or parts.username is not None or any(map(str.isspace, endpoint)):
-            raise ValueError(f"must be http://host:port or https://host:port, not {endpoint!r}")
+            raise ValueError("must be http://host:port or https://host:port, and nothing secret in it")
         parts.port  # noqa: B018  (ValueError when it is none)
         return endpoint.rstrip("/")
 
@@ -319,15 +378,6 @@ class Forward(Section):
         return Address(f"{host}:{parts.port or (4317 if self.protocol == 'grpc' else 4318)}")
 
 
-def _is_the_same(backend: Address, listening: Address) -> bool:
-    """Whether who calls *backend* reaches *listening*, as far as the names tell."""
-    if not listening.port or backend.port != listening.port:
-        return False
-    if listening.host in _EVERYWHERE:
-        return backend.is_loopback or backend.host in (*_EVERYWHERE, gethostname())
-    return backend.host == listening.host or (backend.is_loopback and listening.is_loopback)
-
-
 class Settings(BaseSettings):
     """All of it; immutable once read."""
 
@@ -342,21 +392,19 @@ class Settings(BaseSettings):
     data_dir: Path = Field(Path("./otel-audit-data"), description="everything the receiver keeps, mode 0700")
     otlp: Otlp = Otlp()
     journal: Journal = Journal()
+    outbox: Outbox = Outbox()
     index: Index = Index()
     traces: Traces = Traces()
     api: Api = Api()
-    auth: Auth = Auth()
+    telemetry: Telemetry = Telemetry()
     forward: tuple[Forward, ...] = Field((), description="list of backends that everything goes on to, as below")
+    auth: Auth = Auth()
 
     @field_validator("forward")
     @classmethod
-    def _are_others(cls, backends: tuple[Forward, ...], said: ValidationInfo) -> tuple[Forward, ...]:
+    def _are_distinct(cls, backends: tuple[Forward, ...]) -> tuple[Forward, ...]:
         if len({each.called for each in backends}) != len(backends):
             raise ValueError("two backends have the same name")
-        otlp = said.data.get("otlp", Otlp())
-        for backend in backends:
-            if any(_is_the_same(backend.address, Address(own)) for own in (otlp.grpc, otlp.http)):
-                raise ValueError(f"{backend.endpoint} is this receiver itself")
         return backends
 
     @classmethod
@@ -379,6 +427,7 @@ def load(path: Path | None = None) -> Settings:
     try:
         problems += _exposed(said, EnvSettingsSource(Settings)())
         settings = Settings(**said)
+        problems += _feeding_itself(settings)
     except ValidationError as error:
         problems += [f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors()]
     except ValueError as error:  # a variable that holds a broken JSON list
@@ -416,6 +465,18 @@ def _exposed(said: Mapping[str, Any], variables: Mapping[str, Any]) -> list[str]
         f"{name}: {address} is not loopback, and without auth.tokens nothing else may listen"
         for name, address in addresses.items()
         if isinstance(address, str) and _ADDRESS.match(address) and not Address(address).is_loopback
+    ]
+
+
+def _feeding_itself(settings: Settings) -> list[str]:
+    """What we would send to ourselves, for ever."""
+    listeners = {f"{section}.{name}": getattr(getattr(settings, section), name) for section, name in _LISTENING}
+    sent = [("telemetry.endpoint", settings.telemetry.endpoint, settings.telemetry.endpoint)]
+    sent += [(f"forward.{n}", each.endpoint, f"http://{each.address}") for n, each in enumerate(settings.forward)]
+    return [
+        f"{name}: {endpoint} is {own} of this receiver"
+        for name, endpoint, reached in sent
+        if reached is not None and (own := leads_to(reached, listeners)) is not None
     ]
 
 

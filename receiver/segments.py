@@ -42,8 +42,8 @@ def path_of(directory: Path, start: int) -> Path:
 
 
 def create(path: Path) -> BinaryIO:
-    """A new segment's file, unbuffered, for this user alone."""
-    return os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb", buffering=0)
+    """A new segment's file, unbuffered, for this user alone; also after it was cut, what is written comes last."""
+    return os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND, 0o600), "wb", buffering=0)
 
 
 def frame(*parts: bytes) -> bytes:

@@ -13,6 +13,7 @@ from receiver.correlate.kept import Kept
 from receiver.index.open import open_index
 from receiver.journal import JournalReader
 from receiver.streams import StreamReader
+from receiver.timing import stepped
 from receiver.tokens import Tokens
 from receiver.traces.open import open_store
 
@@ -23,8 +24,8 @@ def create_app(settings: Settings) -> FastAPI:
     """The API over the stores that *settings* name; it opens them at the first question."""
     desk = Desk(
         settings.data_dir,
-        lambda: open_index(settings, write=False),
-        lambda: open_store(settings, write=False),
+        lambda: stepped("index", open_index(settings, write=False)),
+        lambda: stepped("spans", open_store(settings, write=False)),
         lambda: JournalReader.open(settings.data_dir),
         lambda: StreamReader(settings.data_dir),
         kept=Kept(settings.traces.keep, settings.traces.retain_days),

@@ -2,18 +2,27 @@
 
 import asyncio
 import logging
-from contextlib import AsyncExitStack
+import os
+from contextlib import AsyncExitStack, suppress
+from typing import Any, get_args
 
 from receiver.accept import Accept
-from receiver.app.life import end_of
+from receiver.app.drain import Drain
+from receiver.app.life import end_of, ends_within
+from receiver.app.telling import Telling
 from receiver.app.web import WebServer
 from receiver.config import Address, Settings
+from receiver.errors import ReceiverError
 from receiver.forward.forwarder import Forwarder
 from receiver.journal import Journal
 from receiver.metrics import RunState
 from receiver.otlp.grpc import GrpcServer
 from receiver.otlp.http import HttpEndpoint
-from receiver.otlp.service import TraceService
+from receiver.otlp.metered import HttpAnswers, Traffic, Transport, metered
+from receiver.otlp.service import OtlpService
+from receiver.otlp.signal import SIGNALS
+from receiver.outbox import Outboxes
+from receiver.segments import segments
 from receiver.senders import Senders
 from receiver.spool import SpoolWriter
 
@@ -38,20 +47,60 @@ async def _serve(settings: Settings) -> None:
         opened.push_async_callback(asyncio.to_thread, journal.close)
         state = RunState(settings.data_dir, "accept")
         opened.callback(state.close)
-        spool = _spool(settings, opened)
         accept = Accept(journal)
+        outboxes = Outboxes(settings.data_dir)
+        opened.callback(outboxes.close)
+        drain = Drain(outboxes, accept.accept)
+        opened.push_async_callback(drain.once)  # what was said last, the end of this process too
+        telling = opened.enter_context(Telling(settings, "accept", state))
+        spool = _spool(settings, opened)
         forwarder = Forwarder(settings.forward, settings.data_dir)
         await forwarder.start()
         opened.push_async_callback(forwarder.stop, FORWARD_GRACE_S)
-        service = TraceService(accept, Senders(settings.auth), spool, settings.index.oldest_days, forward=forwarder)
-        ports = await _open_doors(service, settings, opened)
+        service = OtlpService(accept, Senders(settings.auth), spool, settings.index.oldest_days, forward=forwarder)
+        doors = _Doors(service, settings, telling)
+        ports = await doors.open(opened)
         state.set(ready=True, ports=ports, log=journal.log)
+        telling.started()
+        telling.settings()
         _LOG.info("accepting", extra={**ports, "log": journal.log})
+        draining = asyncio.create_task(drain.run(ended))
         while not ended.is_set():
-            dropped = 0 if spool is None else spool.dropped
-            state.set(**accept.counts(), spool_dropped_bytes=dropped, forward=forwarder.counts())
-            await _wait(ended, STATE_EVERY_S)
+            await _try_again(accept, telling)
+            state.set(
+                **_health(accept, drain),
+                **service.counts(),
+                **doors.facts(),
+                **_sizes(settings, spool),
+                **drain.facts(),
+                forward=forwarder.counts(),
+            )
+            await ends_within(ended, STATE_EVERY_S)
+        await draining
         state.set(ready=False)
+
+
+async def _try_again(accept: Accept, telling: Telling) -> None:
+    """While nothing can be journalled, try: the first entry after an outage tells of it."""
+    telling.flush()
+    if accept.trouble is not None:
+        with suppress(ReceiverError):
+            await accept.accept([telling.acts.outage(*accept.trouble)])
+
+
+def _health(accept: Accept, drain: Drain) -> dict[str, Any]:
+    trouble = accept.trouble
+    problem = drain.problem if trouble is None else trouble.message
+    return {**accept.counts(), "ready": trouble is None, "problem": problem}
+
+
+def _sizes(settings: Settings, spool: SpoolWriter | None) -> dict[str, int]:
+    disk = os.statvfs(settings.data_dir)
+    free = {"disk_free_bytes": disk.f_bavail * disk.f_frsize}
+    if spool is None:
+        return free
+    kept = sum(segment.end - segment.start for segment in segments(settings.data_dir / "spool"))
+    return {**free, "spool_bytes": kept, "spool_dropped_bytes": spool.dropped}
 
 
 def _spool(settings: Settings, opened: AsyncExitStack) -> SpoolWriter | None:
@@ -62,21 +111,38 @@ def _spool(settings: Settings, opened: AsyncExitStack) -> SpoolWriter | None:
     return spool
 
 
-async def _open_doors(service: TraceService, settings: Settings, opened: AsyncExitStack) -> dict[str, int]:
-    """Listen on both addresses and return the ports; whoever comes early waits in the socket's queue."""
-    otlp = settings.otlp
-    endpoint = HttpEndpoint(service, otlp.request_max_bytes, otlp.http_in_flight_max)
-    http = WebServer("otlp.http", Address(otlp.http), endpoint)
-    opened.push_async_callback(http.stop)
-    grpc = GrpcServer(service, Address(otlp.grpc), otlp.request_max_bytes)
-    opened.push_async_callback(grpc.stop, GRACE_S)
-    await http.start()
-    await grpc.start()
-    return {"grpc": grpc.port, "http": http.port}
+class _Doors:
+    """Both ways in, with what is counted at them."""
 
+    def __init__(self, service: OtlpService, settings: Settings, telling: Telling) -> None:
+        """Listen on both addresses; whoever comes early waits in the socket's queue."""
+        otlp = settings.otlp
+        self._traffic = {
+            transport: {signal: Traffic(transport, signal.name) for signal in SIGNALS}
+            for transport in get_args(Transport)
+        }
+        through = {
+            transport: {
+                signal: metered(service, each, f"{transport}/{signal.name}", telling.telemetry.watch)
+                for signal, each in traffic.items()
+            }
+            for transport, traffic in self._traffic.items()
+        }
+        self._answers = HttpAnswers(HttpEndpoint(through["http"], otlp))
+        self._http = WebServer("otlp.http", Address(otlp.http), self._answers, otlp.tls)
+        self._grpc = GrpcServer(through["grpc"], otlp)
 
-async def _wait(event: asyncio.Event, seconds: float) -> None:
-    try:
-        await asyncio.wait_for(event.wait(), seconds)
-    except TimeoutError:
-        return
+    async def open(self, opened: AsyncExitStack) -> dict[str, int]:
+        """Begin to answer; *opened* closes both. The ports."""
+        opened.push_async_callback(self._http.stop)
+        opened.push_async_callback(self._grpc.stop, GRACE_S)
+        await self._http.start()
+        await self._grpc.start()
+        return {"grpc": self._grpc.port, "http": self._http.port}
+
+    def facts(self) -> dict[str, Any]:
+        """What came in."""
+        return {
+            "traffic": [each.facts() for traffic in self._traffic.values() for each in traffic.values()],
+            "http_answers": dict(self._answers.counts),
+        }

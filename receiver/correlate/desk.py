@@ -13,6 +13,7 @@ from receiver.correlate.history import History, history_of
 from receiver.correlate.join import join
 from receiver.correlate.journey import Abandoned, Journey, abandoned, journey_of
 from receiver.correlate.kept import Kept
+from receiver.correlate.stages import LAG_TOLD_S, Lag, is_running, lags
 from receiver.errors import NotFound, Unavailable
 from receiver.index.port import EntryIndex, Facets, Page
 from receiver.index.query import LIMIT_MAX, Query
@@ -21,10 +22,6 @@ from receiver.metrics import read_states
 from receiver.streams import State, Stream, StreamReader
 from receiver.traces.port import Found, SpanStore
 
-#: A lag below this is the ordinary distance between accept and follow.
-LAG_TOLD_S = 5.0
-#: A process that has not written its state for this long is not running.
-SILENT_S = 5.0
 #: Entries of one trace or resource that one answer holds.
 ENTRIES_MAX = 10 * LIMIT_MAX
 
@@ -34,6 +31,14 @@ class Freshness(NamedTuple):
 
     as_of: str
     lag_s: float
+    warnings: tuple[str, ...]
+
+
+class Progress(NamedTuple):
+    """Each follower's lag; up to when the index is complete, None while nobody says how far it is."""
+
+    lags: dict[str, Lag]
+    as_of: str | None
     warnings: tuple[str, ...]
 
 
@@ -136,7 +141,8 @@ class Desk:
         """What became of a resource up to *at_ns*, that moment included; NotFound when there are no entries."""
         until_ns = None if at_ns is None else at_ns + 1
         asked = Query(tenant=tenant, resource_type=resource_type, resource_id=resource_id, until_ns=until_ns)
-        entries, freshness = self._all(replace(asked, order="asc", limit=LIMIT_MAX), self.freshness(tenant))
+        asked = replace(asked, order="asc", limit=LIMIT_MAX, with_own=True)
+        entries, freshness = self._all(asked, self.freshness(tenant))
         if not entries:
             raise _not_found(f"entry of {resource_type} {resource_id}", freshness)
         history = history_of(entries)
@@ -191,6 +197,19 @@ class Desk:
             warnings += self._missing(tenant, service, since_ns or 0)
         return self._freshness_of("the index", warnings, lambda log: self._index().cursor(log))
 
+    def progress(self) -> Progress:
+        """How far each follower is. Asks the journal and the processes alone: a store that hangs does not delay it."""
+        now = self._clock()
+        warnings = self._processes()
+        try:
+            journal: JournalReader = self._part("journal")
+            with self._journal_turn:
+                known = lags(read_states(self._data_dir), journal, now)
+        except Unavailable as error:
+            return Progress({}, None, (*warnings, str(error)))
+        index = known.get("index")
+        return Progress(known, None if index is None else rfc3339(index.oldest_ns or now), warnings)
+
     def _freshness_of(self, name: str, warnings: tuple[str, ...], cursor_of: Callable[[str], int]) -> Freshness:
         now = self._clock()
         try:
@@ -238,7 +257,7 @@ class Desk:
             return self._open[name]
 
     def _entries_of_trace(self, tenant: str, trace_id: str) -> tuple[list[Entry], Freshness]:
-        query = Query(tenant=tenant, trace_id=trace_id, order="asc", limit=LIMIT_MAX)
+        query = Query(tenant=tenant, trace_id=trace_id, order="asc", limit=LIMIT_MAX, with_own=True)
         return self._all(query, self.freshness(tenant))
 
     def _spans_from(self, found: Found) -> str | None:
@@ -262,7 +281,7 @@ class Desk:
         warnings = []
         for name, consequence in (("accept", "nothing new comes in"), ("follow", "nothing new is indexed")):
             state = states.get(name)
-            if state is None or state["age_s"] > SILENT_S:
+            if state is None or not is_running(state):
                 warnings.append(f"{name} is not running: {consequence}")
             elif state.get("problem"):
                 warnings.append(f"{name} waits: {state['problem']}")

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from receiver.forward.batch import Batch, Part, Waiting
 from receiver.forward.segment_log import SegmentLog
+from receiver.items import count_items
 from receiver.segments import FRAME_BYTES
 
 #: Requests that wait for the disk itself, in bytes; beyond it the disk is too slow and they are not taken in.
@@ -32,6 +33,8 @@ class DiskQueue:
         self._work = asyncio.Event()
         self._stopping = False
         self._refused = 0
+        #: Spans or records in what the disk would not take.
+        self.lost_items = 0
 
     async def start(self) -> None:
         """Open the files and begin to write."""
@@ -123,7 +126,9 @@ class DiskQueue:
     def _without_disk(self, fresh: list[bytes], room: int) -> list[Part]:
         """What the disk does not take goes on from memory as far as there is room, and is lost beyond it."""
         at_hand = _fitting([Part(body, self._log.end) for body in fresh], room)
-        self._refused += len(fresh) - len(at_hand)
+        refused = fresh[len(at_hand) :]
+        self._refused += len(refused)
+        self.lost_items += sum(map(count_items, refused))
         return at_hand
 
     def _read_back(self, room: int) -> list[Part]:

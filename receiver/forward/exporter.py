@@ -33,14 +33,12 @@ def taken(signal: Signal, answer: bytes) -> Taken:
     return Taken(rejected)
 
 
-def tls_context(settings: Forward) -> ssl.SSLContext | None:
-    """How an https:// backend is spoken to, None for any other; WrongSettings when the files of ``tls`` are none."""
-    if settings.endpoint.startswith("http:"):
-        return None
+def tls_context(settings: Forward) -> ssl.SSLContext:
+    """How the backend is known and we are to it; WrongSettings when the files of the settings cannot be used."""
     try:
         context = ssl.create_default_context(cafile=settings.tls.ca)
         if settings.tls.certificate is not None:
             context.load_cert_chain(settings.tls.certificate, settings.tls.key)
-    except OSError as error:  # SSLError is one
-        raise WrongSettings([f"forward: {settings.called}: the files of tls cannot be used: {error}"]) from error
+    except (OSError, ssl.SSLError) as error:
+        raise WrongSettings([f"forward: {settings.called}: its tls files cannot be used: {error}"]) from error
     return context

@@ -63,11 +63,12 @@ def _channel(settings: Forward) -> Any:
         ("grpc.max_reconnect_backoff_ms", _RECONNECT_MAX_MS),
     ]
     compression = _COMPRESSION[settings.compression]
-    if tls_context(settings) is None:
+    if settings.endpoint.startswith("http:"):
         return grpc.aio.insecure_channel(str(settings.address), options, compression)
-    tls = settings.tls
-    pems = (None if path is None else path.read_bytes() for path in (tls.ca, tls.key, tls.certificate))
-    credentials = grpc.ssl_channel_credentials(*pems)
+    tls_context(settings)  # gRPC itself takes whatever it is given, and never connects
+    files = (settings.tls.ca, settings.tls.key, settings.tls.certificate)
+    ca, key, certificate = (None if file is None else file.read_bytes() for file in files)
+    credentials = grpc.ssl_channel_credentials(ca, key, certificate)
     return grpc.aio.secure_channel(str(settings.address), credentials, options, compression)
 
 

@@ -1,6 +1,7 @@
 """OTLP over HTTP to a backend, in protobuf."""
 
 import asyncio
+import ssl
 import zlib
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -43,7 +44,7 @@ class HttpExporter:
             self._headers["content-encoding"] = settings.compression
         self._timeout_s = settings.timeout_s
         self._client = httpx.AsyncClient(
-            verify=tls_context(settings) or False,
+            verify=_context(settings),
             timeout=settings.timeout_s,
             limits=httpx.Limits(max_connections=None),
         )
@@ -64,6 +65,12 @@ class HttpExporter:
     async def close(self) -> None:
         """Close the connections."""
         await self._client.aclose()
+
+
+def _context(settings: Forward) -> ssl.SSLContext | bool:
+    if settings.endpoint.startswith("http:"):
+        return False
+    return tls_context(settings)
 
 
 def _outcome(response: httpx.Response) -> Outcome:

@@ -1,7 +1,6 @@
 """One signal's way to one backend: its own queue, its own pauses, a bounded number of requests under way."""
 
 import asyncio
-import contextlib
 import logging
 from collections.abc import Sequence
 from typing import Any
@@ -28,16 +27,17 @@ class Lane:
         self._signal = signal
         self._exporter = exporter
         self._queue = queue
+        self._capacity = settings.queue_max_bytes
         self._redact = settings.redact
         self._slots = asyncio.Semaphore(settings.in_flight_max)
         self._backoff = Backoff(settings.retry_max_s)
-        self._tally = Tally(settings.called, signal.name)
+        self._tally = Tally(settings.called, signal)
         self._under_way: set[asyncio.Task[None]] = set()
 
     def offer(self, body: bytes) -> None:
         """Take one request, without waiting; one that does not fit is dropped and counted."""
         if not self._queue.put(body):
-            self._tally.dropped("overflow", 1)
+            self._tally.overflowed(body)
 
     async def start(self) -> None:
         """Begin to send."""
@@ -54,11 +54,13 @@ class Lane:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
         if lost := await self._queue.stop():
-            self._tally.dropped("stopped", lost)
+            self._tally.stopped(lost)
 
     def facts(self) -> dict[str, Any]:
         """Its counts, what waits and what stands in its way."""
-        return {**self._tally.facts(self._queue.lost), "queue_bytes": self._queue.size}
+        size, capacity = self._queue.size, self._capacity
+        waiting = {"queue_bytes": size, "queue_size": size, "queue_capacity": capacity}
+        return {**self._tally.facts(self._queue.lost, self._queue.lost_items), **waiting}
 
     async def _send(self) -> None:
         # First a free place, then the batch: what comes meanwhile is merged.
@@ -75,7 +77,7 @@ class Lane:
             await self._export(await self._clean(batch.bodies))
         except Exception as error:  # a mistake of ours costs this batch, not those behind it
             _LOG.exception("forwarding failed")
-            self._tally.dropped("failed", len(batch.parts), repr(error))
+            self._tally.dropped("failed", batch.bodies, repr(error))
         self._queue.done(batch)
         self._slots.release()
 
@@ -84,9 +86,9 @@ class Lane:
         if not self._redact:
             return bodies
         clean = await asyncio.to_thread(_redacted, self._signal, bodies)
-        if len(clean) < len(bodies):
-            self._tally.dropped("unreadable", len(bodies) - len(clean))
-        return clean
+        if unreadable := [body for body, read in zip(bodies, clean, strict=True) if read is None]:
+            self._tally.dropped("unreadable", unreadable)
+        return [body for body in clean if body is not None]
 
     async def _export(self, bodies: Sequence[bytes]) -> None:
         """Send *bodies* as one; where one of them may be at fault, in ever smaller parts, so that it alone is lost."""
@@ -95,15 +97,15 @@ class Lane:
         body = b"".join(bodies)
         outcome = await self._settled(body)
         if isinstance(outcome, Taken):
-            self._tally.sent(len(bodies), len(body), outcome.rejected)
+            self._tally.sent(len(bodies), body, outcome.rejected)
         elif outcome.parts_fit and len(bodies) > 1:
             half = len(bodies) // 2
             await self._export(bodies[:half])
             await self._export(bodies[half:])
         elif outcome.parts_fit:
-            self._tally.dropped(outcome.reason, 1, outcome.problem)
+            self._tally.dropped(outcome.reason, bodies, outcome.problem)
         else:
-            self._tally.refused(outcome.reason, len(bodies), outcome.problem)
+            self._tally.refused(outcome.reason, bodies, outcome.problem)
 
     async def _settled(self, body: bytes) -> Taken | Never:
         """The answer to *body*, asked for as often as the backend puts it off."""
@@ -117,9 +119,12 @@ class Lane:
             self._tally.retry(outcome.problem)
 
 
-def _redacted(signal: Signal, bodies: Sequence[bytes]) -> Sequence[bytes]:
-    clean = []
-    for body in bodies:
-        with contextlib.suppress(DecodeError):  # what cannot be read cannot be redacted, and does not go out
-            clean.append(redacted(signal, body))
-    return clean
+def _redacted(signal: Signal, bodies: Sequence[bytes]) -> list[bytes | None]:
+    return [_redacted_one(signal, body) for body in bodies]
+
+
+def _redacted_one(signal: Signal, body: bytes) -> bytes | None:
+    try:
+        return redacted(signal, body)
+    except DecodeError:  # what cannot be read cannot be redacted, and does not go out
+        return None

@@ -45,7 +45,7 @@ def _take_out(signal: Signal, request: Message, strip: bool) -> int:
 def _strip(signal: Signal, scope: Any) -> int:
     records = signal.records_of(scope)
     if signal is LOGS:
-        return _remove(records, lambda record: record.event_name and _is_audit_event(record))
+        return _remove(records, lambda record: _is_audit_event(record) and _is_named(record))
     return sum(_remove(span.events, _is_audit_event) for span in records)
 
 
@@ -55,6 +55,13 @@ def _is_carriers(scope: Any) -> bool:
 
 def _is_audit_event(candidate: Any) -> bool:
     return wire.is_audit_event(pair.key for pair in candidate.attributes)
+
+
+def _is_named(record: Any) -> bool:
+    """Whether a log record is an event: it says which, in the field for it or as records did before there was one."""
+    return bool(record.event_name) or any(
+        pair.key == "event.name" and pair.value.string_value for pair in record.attributes
+    )
 
 
 def _remove(items: Any, unwanted: Callable[[Any], Any]) -> int:

@@ -40,11 +40,20 @@ class Queue(Protocol):
     def lost(self) -> dict[str, int]:
         """Requests lost after they were taken in, by reason."""
 
+    @property
+    def lost_items(self) -> int:
+        """Spans or log records in them."""
+
+
+#: What a request costs in memory beside its bytes.
+PART_BYTES = 200
+
 
 class MemoryQueue:
     """Does not outlive its process."""
 
     lasts = False
+    lost_items = 0
 
     def __init__(self, max_bytes: int, waiting: Waiting) -> None:
         self._max_bytes = max_bytes
@@ -58,9 +67,10 @@ class MemoryQueue:
 
     def put(self, body: bytes) -> bool:
         """Take one request."""
-        if self.size + len(body) > self._max_bytes:
+        needed = PART_BYTES + len(body)
+        if self.size + needed > self._max_bytes:
             return False
-        self.size += len(body)
+        self.size += needed
         self._count += 1
         self._waiting.add((Part(body),))
         return True
@@ -71,7 +81,7 @@ class MemoryQueue:
 
     def done(self, batch: Batch) -> None:
         """Make room."""
-        self.size -= batch.size
+        self.size -= batch.size + PART_BYTES * len(batch.parts)
         self._count -= len(batch.parts)
 
     def close(self) -> None:

@@ -8,7 +8,7 @@ import orjson
 
 from otel_audit.canonical import unix_ns
 from otel_audit.entry import Entry, Integrity
-from receiver.errors import Damaged
+from receiver.errors import Busy, Damaged, Unavailable
 from receiver.index.partition import OUTLIER
 from receiver.index.port import Filed
 from receiver.journal import table
@@ -30,6 +30,18 @@ def quarantined(conflict: Conflict) -> Draft:
     draft = table.quarantined(_draft(conflict.filed))
     other = None if conflict.other is None else {"log": conflict.other.log, "index": conflict.other.index}
     return replace(draft, values=orjson.dumps(orjson.loads(draft.values) | {"other": other}))
+
+
+def patient(append: SetAside) -> SetAside:
+    """*append*, where Busy is a place that does not answer now: the writer waits for it as it does for its server."""
+
+    def set_aside(drafts: Sequence[Draft]) -> None:
+        try:
+            append(drafts)
+        except Busy as error:
+            raise Unavailable(str(error), error.retry_after_s) from error
+
+    return set_aside
 
 
 def nowhere(drafts: Sequence[Draft]) -> None:

@@ -17,10 +17,8 @@ def shown(default: Any) -> str:
         return "needed"
     if default is None:
         return "none"
-    if default in ((), {}, ""):
+    if default in ((), {}):
         return "empty"
-    if isinstance(default, bool):
-        return f"`{default}`".lower()
     return f"`{default:g}`" if isinstance(default, float) else f"`{default}`"
 
 
@@ -28,15 +26,21 @@ def settings() -> Iterator[tuple[str, str, str]]:
     """Name, default and meaning of every setting."""
     for name, field in Settings.model_fields.items():
         if isinstance(field.annotation, type) and issubclass(field.annotation, Section):
-            inner = field.annotation.model_fields
-            yield from ((f"{name}.{key}", shown(each.default), each.description or "") for key, each in inner.items())
+            yield from of_section(name, field.annotation)
         else:
             yield name, shown(field.default), field.description or ""
-        if name == "auth":
-            yield from of_credential(Token)
-            yield from of_credential(ClientCertificate)
-        elif name == "forward":
-            yield from of_backend()
+            yield from of_backend() if name == "forward" else ()
+    for credential in (Token, ClientCertificate):
+        yield from of_credential(credential)
+
+
+def of_section(place: str, section: type[Section]) -> Iterator[tuple[str, str, str]]:
+    """A section's settings, and those of the sections in it."""
+    for key, field in section.model_fields.items():
+        if isinstance(field.annotation, type) and issubclass(field.annotation, Section):
+            yield from of_section(f"{place}.{key}", field.annotation)
+        else:
+            yield f"{place}.{key}", shown(field.default), field.description or ""
 
 
 def of_credential(credential: type[Section]) -> Iterator[tuple[str, str, str]]:
@@ -50,7 +54,7 @@ def of_credential(credential: type[Section]) -> Iterator[tuple[str, str, str]]:
 
 
 def of_backend() -> Iterator[tuple[str, str, str]]:
-    """The settings of one of the backends of `forward`."""
+    """A backend's settings, those of its TLS among them."""
     for name, field in Forward.model_fields.items():
         if field.annotation is ForwardTls:
             inner = ForwardTls.model_fields.items()

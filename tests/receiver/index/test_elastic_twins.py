@@ -9,7 +9,8 @@ import pytest
 from otel_audit.canonical import rfc3339
 from otel_audit.entry import Integrity
 from receiver.clock import DAY_NS
-from receiver.errors import Damaged, Unavailable
+from receiver.errors import Busy, Damaged, Unavailable
+from receiver.index.conflict import patient
 from receiver.index.elastic import ElasticIndex
 from receiver.index.port import Filed
 from receiver.index.query import Query
@@ -159,6 +160,20 @@ def test_a_writer_without_a_place_for_conflicts_stops(one: Receiver, shared: Nam
     with pytest.raises(Damaged, match="different event"):
         alone.put("otel-audit/two", [one.filed(b"b")], cursor=1)
     assert alone.cursor("otel-audit/two") == 0
+
+
+def test_a_full_place_for_conflicts_is_waited_for(one: Receiver, shared: Namespace) -> None:
+    """The writer tries again, as when its server is away, and its cursor stands."""
+
+    def full(_: object) -> None:
+        raise Busy("too many wait", 7)
+
+    one.put(b"a")
+    waiting = ElasticIndex(shared.client, shared.name, set_aside=patient(full))
+    with pytest.raises(Unavailable, match="too many wait") as raised:
+        waiting.put("otel-audit/two", [one.filed(b"b")], cursor=1)
+    assert raised.value.retry_after_s == 7
+    assert waiting.cursor("otel-audit/two") == 0
 
 
 def test_tenants_share_ids(one: Receiver, two: Receiver) -> None:

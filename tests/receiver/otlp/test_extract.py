@@ -12,7 +12,9 @@ from otel_audit.canonical import derived_event_id, rfc3339
 from otel_audit.entry import Entry
 from receiver.clock import DAY_NS
 from receiver.journal import Draft, Row, entry_of
-from receiver.otlp.extract import Extracted, Reception, extract
+from receiver.otlp.events import span_events
+from receiver.otlp.extract import Extracted, Reception
+from receiver.otlp.extract import extract as extract_events
 from tests.receiver.otlp.requests import (
     CARRIER_SPAN,
     INNER_SPAN,
@@ -29,6 +31,10 @@ from tests.receiver.otlp.requests import (
 
 ID = "0192f0c1-2345-7abc-8def-0123456789ab"
 RECEPTION = Reception(NOON + SECOND, "default", "shop-token", "10.0.0.7")
+
+
+def extract(whole: ExportTraceServiceRequest, reception: Reception) -> Extracted:
+    return extract_events(span_events(whole), reception)
 
 
 def entry(draft: Draft) -> Entry:
