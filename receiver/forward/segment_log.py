@@ -56,7 +56,9 @@ class SegmentLog:
             self._file = create(path_of(self._directory, self._start))
         framed = b"".join(map(frame, bodies))
         if self._file.write(framed) < len(framed):
-            os.ftruncate(self._file.fileno(), self.end - self._start)
+            whole = self.end - self._start
+            os.ftruncate(self._file.fileno(), whole)
+            os.lseek(self._file.fileno(), whole, os.SEEK_SET)
             raise OSError("the disk is full")
         parts = []
         for body in bodies:

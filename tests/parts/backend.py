@@ -53,12 +53,13 @@ class Backend:
     taken: list[bytes] = field(default_factory=list)
     _ended: threading.Event = field(default_factory=threading.Event)
 
-    def reply(self, path: str, body: bytes, headers: dict[str, str]) -> Reply:
-        """Take note of a request; a hanging one waits for the end."""
+    def reply(self, path: str, body: bytes, headers: dict[str, str], waits: Callable[[], bool] = lambda: True) -> Reply:
+        """Take note of a request; a hanging one stays as long as its sender *waits*, or till the end."""
         self.requests.append((path, body, headers))
         reply = self.answer(body)
         if reply.hangs:
-            self._ended.wait(60)
+            while waits() and not self._ended.wait(0.05):
+                pass
         elif reply.http == 200:
             self.taken.append(body)
         return reply
@@ -102,7 +103,8 @@ def _over_grpc(port: int, credentials: Any) -> Iterator[Backend]:
 
 def _handler(backend: Backend, path: str) -> Callable[[bytes, Any], bytes]:
     def handle(body: bytes, context: Any) -> bytes:
-        reply = backend.reply(path, body, {str(key): str(value) for key, value in context.invocation_metadata()})
+        headers = {str(key): str(value) for key, value in context.invocation_metadata()}
+        reply = backend.reply(path, body, headers, context.is_active)
         if reply.grpc is StatusCode.OK:
             return reply.body
         if reply.asks_s is not None:

@@ -8,7 +8,7 @@ from typing import Any
 
 from receiver.config import Forward
 from receiver.forward.forwarder import Forwarder
-from tests.receiver.otlp.requests import request, span
+from tests.receiver.otlp.requests import event, request, span
 
 PROTOCOLS = ("grpc", "http")
 
@@ -16,6 +16,14 @@ PROTOCOLS = ("grpc", "http")
 def body(number: int = 0, size: int = 0) -> bytes:
     """A request without audit events, different for each *number*, with *size* bytes in its span's name."""
     return request(span(name=f"work {number}" + size * "x")).SerializeToString()
+
+
+def audit(number: int) -> bytes:
+    """A request with one audit event, another one for each *number*."""
+    record_id = f"0192f0c1-2345-7abc-8def-{number:012d}"
+    return request(
+        span(event(audit__record__id=record_id, audit__metadata__n=number)),
+    ).SerializeToString()
 
 
 def settings(endpoint: str, protocol: str = "grpc", **more: Any) -> Forward:
