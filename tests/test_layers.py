@@ -19,7 +19,7 @@ LAYERS = [
     {"budget", "claims", "own", "tokens"},
     {"config"},
     {"row"},
-    {"anyvalue", "clock", "errors", "feedback", "metrics", "sentence", "timing"},
+    {"anyvalue", "clock", "errors", "otlp_json", "feedback", "metrics", "sentence", "timing"},
 ]
 ROW = {name: row for row, names in enumerate(LAYERS) for name in names}
 

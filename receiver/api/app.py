@@ -21,7 +21,7 @@ from receiver.row import Draft
 from receiver.streams import StreamReader
 from receiver.timing import stepped
 from receiver.tokens import Tokens
-from receiver.traces.open import open_store
+from receiver.traces.open import open_sources
 
 PREFIX = "/api/v1"
 
@@ -56,7 +56,7 @@ def create_app(settings: Settings) -> FastAPI:
     desk = Desk(
         settings.data_dir,
         lambda: stepped("index", open_index(settings, write=False)),
-        lambda: stepped("spans", open_store(settings, write=False)),
+        open_sources(settings),
         lambda: JournalReader.open(settings.data_dir),
         lambda: StreamReader(settings.data_dir),
         kept=Kept(settings.traces.keep, settings.traces.retain_days),

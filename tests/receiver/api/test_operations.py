@@ -82,8 +82,8 @@ def test_a_store_that_hangs_does_not_hold_up_readiness(
     def asked(*_: object) -> None:
         raise AssertionError("a store was asked")
 
-    for part in ("_index", "_spans", "_streams"):
-        monkeypatch.setattr(f"receiver.correlate.desk.Desk.{part}", asked)
+    for part in ("desk.Desk._index", "desk.Desk._streams", "desk.Sources.find"):
+        monkeypatch.setattr(f"receiver.correlate.{part}", asked)
     assert api.get("/readyz").status_code == 200
     assert api.get("/metrics").status_code == 200
 
