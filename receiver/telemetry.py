@@ -34,6 +34,7 @@ from receiver.timing import Watched, unwatched, watched
 SCOPE = "otel_audit.receiver"
 #: Spans, and log lines, that wait to be sent; beyond it the oldest go.
 QUEUE_MAX = 2048
+EVERY_MS = 1000
 TIMEOUT_S = 5
 #: Longest the end of the process waits for what was not sent yet.
 CLOSE_MAX_S = 2.0
@@ -98,9 +99,12 @@ class Otlp:
         spans = OTLPSpanExporter(f"{endpoint}/v1/traces", timeout=TIMEOUT_S)
         logs = OTLPLogExporter(f"{endpoint}/v1/logs", timeout=TIMEOUT_S)
         self._traces = TracerProvider(resource=resource, sampler=ALWAYS_ON, shutdown_on_exit=False)
-        self._traces.add_span_processor(BatchSpanProcessor(spans, max_queue_size=QUEUE_MAX))
+        self._traces.add_span_processor(BatchSpanProcessor(spans, QUEUE_MAX, schedule_delay_millis=EVERY_MS))
         self._logs = LoggerProvider(resource=resource, shutdown_on_exit=False)
-        self._logs.add_log_record_processor(BatchLogRecordProcessor(logs, max_queue_size=QUEUE_MAX))
+        self._logs.add_log_record_processor(
+            BatchLogRecordProcessor(logs, schedule_delay_millis=EVERY_MS, max_queue_size=QUEUE_MAX)
+        )
+        self._exporters = (spans, logs)
         self._tracer = self._traces.get_tracer(SCOPE)
         self._handler = _Handler(self._logs)
         logging.getLogger().addHandler(self._handler)
@@ -130,6 +134,9 @@ class Otlp:
         closing = threading.Thread(target=self._shut_down, name="telemetry-close", daemon=True)
         closing.start()
         closing.join(CLOSE_MAX_S)
+        if closing.is_alive():
+            for each in self._exporters:  # what they still try, they give up
+                each.shutdown()  # type: ignore[no-untyped-call]
 
     def _shut_down(self) -> None:
         self._traces.shutdown()
