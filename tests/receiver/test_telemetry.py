@@ -9,7 +9,8 @@ from opentelemetry import trace
 
 from receiver.acts import Ids
 from receiver.config import Telemetry as Settings
-from receiver.telemetry import Otlp, open_telemetry
+from receiver.telemetry import open_telemetry
+from receiver.telemetry.otlp import Otlp
 from receiver.timing import step, stepped
 from tests.parts.otlp_end import OtlpEnd, listening
 from tests.parts.ports import free_ports
@@ -108,7 +109,7 @@ def test_nothing_global_is_touched() -> None:
     with listening() as end:
         told(Settings(endpoint=end.url), end, lambda _: None)
     assert trace.get_tracer_provider() is before
-    assert not [each for each in logging.getLogger().handlers if type(each).__module__ == "receiver.telemetry"]
+    assert not [each for each in logging.getLogger().handlers if type(each).__module__ == "receiver.telemetry.otlp"]
 
 
 def test_an_endpoint_that_is_away_holds_nobody_up() -> None:

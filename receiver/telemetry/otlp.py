@@ -1,4 +1,4 @@
-"""The receiver's own traces and logs, sent by OpenTelemetry to somebody else.
+"""Telemetry sent by OpenTelemetry to somebody else.
 
 Nothing here is global, nothing instruments anything by itself, and what the exporters do is never told in turn.
 """
@@ -9,9 +9,8 @@ import random
 import socket
 import threading
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager
 from importlib.metadata import version
-from typing import Protocol
 
 from opentelemetry import context, trace
 from opentelemetry._logs import LogRecord, SeverityNumber
@@ -25,11 +24,11 @@ from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor
 from opentelemetry.sdk.trace.sampling import ALWAYS_ON
 
-from receiver.acts import Ids, no_span
+from receiver.acts import Ids
 from receiver.clock import now_ns
 from receiver.config import OURSELVES
 from receiver.config import Telemetry as Settings
-from receiver.timing import Watched, unwatched, watched
+from receiver.timing import Watched, watched
 
 SCOPE = "otel_audit.receiver"
 #: Spans, and log lines, that wait to be sent; beyond it the oldest go.
@@ -50,39 +49,6 @@ _SEVERITY = {
     logging.CRITICAL: SeverityNumber.FATAL,
 }
 _STANDARD = set(logging.makeLogRecord({}).__dict__) | {"message", "asctime", "taskName", "color_message"}
-
-
-class Telemetry(Protocol):
-    """What a process tells about itself."""
-
-    def watch(self, name: str) -> AbstractContextManager[Watched]:
-        """A block that is a request of this name; a slow one may leave a trace."""
-
-    def new_span(self, name: str) -> Ids:
-        """The ids of a span that is a moment's act; Nones where no traces are kept."""
-
-    def close(self) -> None:
-        """Send what waits, for a moment at most."""
-
-
-def open_telemetry(settings: Settings, process: str) -> Telemetry:
-    """The telemetry of *process*: none without an endpoint."""
-    return Off() if settings.endpoint is None else Otlp(settings, settings.endpoint, process)
-
-
-class Off:
-    """Tells nothing."""
-
-    def watch(self, name: str) -> AbstractContextManager[Watched]:
-        """Nobody looks."""
-        return unwatched(name)
-
-    def new_span(self, name: str) -> Ids:
-        """None."""
-        return no_span(name)
-
-    def close(self) -> None:
-        """Nothing waits."""
 
 
 class Otlp:
