@@ -1,4 +1,4 @@
-"""The commands that ask: ``search``, ``show``, ``trace``, ``history``, ``gaps``; through the API, as anyone else would.
+"""The commands that ask (``search``, ``show``, ``trace``, ``history`` …), through the API, as anyone else would.
 
 Exit codes: 0 found, 1 nothing found, 2 a wrong call, 3 the server was not reached or refused.
 """
@@ -37,6 +37,7 @@ def register(app: typer.Typer) -> None:
     app.command("show")(show)
     app.command("trace")(trace)
     app.command("history")(history)
+    app.command("journey")(journey)
     app.command("gaps")(gaps)
     app.command("searches")(searches)
 
@@ -87,6 +88,17 @@ def history(
     """What became of a resource, oldest first: who changed it, when, and what."""
     path = f"/resources/{_part(resource_type)}/{_part(resource_id)}/history"
     _show(_get(url, token, path, [("at", at)] if at is not None else []), as_json, _history_table)
+
+
+def journey(
+    kind: Annotated[str, typer.Argument(help="order, cart, payment, user, session …")],
+    identity: str,
+    url: Url = DEFAULT_URL,
+    token: Token = None,
+    as_json: AsJson = False,
+) -> None:
+    """One order's life over all its traces: every step, and how long nothing happened before it."""
+    _show(_get(url, token, f"/journeys/{_part(kind)}/{_part(identity)}"), as_json, _journey_table)
 
 
 def gaps(
@@ -207,6 +219,17 @@ def _history_table(answer: Any) -> Table:
             _plain(entry["reason"] or entry["error_message"]),
         )
     table.caption = _plain(f"state: {_json(answer['state'])}")
+    return table
+
+
+def _journey_table(answer: Any) -> Table:
+    table = Table("time", "after", "service", "what happened", "trace", box=None, header_style="bold")
+    for step in answer["timeline"]:
+        told = _plain(step["message"], _COLOR[step["outcome"]])
+        after, trace_id = f"{step['gap_ms'] / 1000:.3f} s", _plain(step["trace_id"])
+        table.add_row(_plain(step["timestamp"]), after, _plain(step["service_name"]), told, trace_id)
+    for each in answer["abandoned"]:
+        table.add_row(_plain(each["at"]), "", "", _plain("the checkout was abandoned", "yellow"), "")
     return table
 
 

@@ -61,6 +61,27 @@ def _address(text: str) -> Address:
     return Address(text)
 
 
+class Tls(Section):
+    """Certificates of the OTLP addresses; without them they speak plain text."""
+
+    cert: Path | None = Field(None, description="file with the certificate chain of both OTLP addresses, PEM")
+    key: Path | None = Field(None, description="file with its private key, PEM")
+    client_ca: Path | None = Field(
+        None, description="file with the authorities of clients, PEM; each needs a certificate then"
+    )
+
+    @model_validator(mode="after")
+    def _whole(self) -> "Tls":
+        if (self.cert is None) != (self.key is None):
+            raise ValueError("cert and key go together")
+        if self.client_ca is not None and self.cert is None:
+            raise ValueError("client_ca needs cert and key")
+        for path in (self.cert, self.key, self.client_ca):
+            if path is not None and not os.access(path, os.R_OK):
+                raise ValueError(f"{path} cannot be read")
+        return self
+
+
 class Otlp(Section):
     """Where spans and logs come in."""
 
@@ -70,6 +91,14 @@ class Otlp(Section):
         64 * 1024 * 1024, ge=1024, le=512 * 1024 * 1024, description="largest request, in bytes after decompression"
     )
     http_in_flight_max: int = Field(64, ge=1, le=4096, description="HTTP requests read at once; more get 503")
+    grpc_in_flight_max: int = Field(
+        256, ge=1, le=65536, description="gRPC requests answered at once; more get UNAVAILABLE"
+    )
+    read_timeout_s: float = Field(
+        10.0, gt=0, le=3600, description="longest an HTTP request may take to come in, in seconds"
+    )
+    cors_origins: tuple[str, ...] = Field((), description="origins of browser pages that may send over HTTP")
+    tls: Tls = Tls()
 
     _check = field_validator("grpc", "http")(_address)
 
@@ -144,6 +173,7 @@ class Traces(Section):
         ge=1024 * 1024,
         description="most bytes between accept and follow; the oldest go first, counted",
     )
+    retain_days: int = Field(30, ge=0, le=36500, description="how long spans are kept, in days; 0 is for ever")
     trace_max_spans: int = Field(10_000, ge=10, le=1_000_000, description="most spans read for one trace")
 
 

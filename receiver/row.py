@@ -34,7 +34,10 @@ class Draft:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A row of the journal. ``seq`` counts all rows from 1; ``index`` is dense, from 0, and entries alone have one."""
+    """A row of the journal. ``seq`` counts all rows from 1; ``index`` is dense, from 0, and entries alone have one.
+
+    ``digest`` is the draft's.
+    """
 
     seq: int
     kind: Kind
@@ -45,6 +48,7 @@ class Row:
     seen: bytes
     outlier: bool
     received_ns: int
+    digest: bytes | None = None
 
 
 def entry_of(row: Row, log: str) -> Entry:

@@ -6,9 +6,10 @@ from importlib.metadata import version
 
 from fastapi import FastAPI
 
-from receiver.api import completeness, entries, facets, operations, problems, resources, searches, traces
+from receiver.api import completeness, entries, facets, journeys, operations, problems, resources, searches, traces
 from receiver.config import Settings
 from receiver.correlate.desk import Desk
+from receiver.correlate.kept import Kept
 from receiver.index.open import open_index
 from receiver.journal import JournalReader
 from receiver.streams import StreamReader
@@ -27,7 +28,7 @@ def create_app(settings: Settings) -> FastAPI:
         lambda: stepped("spans", open_store(settings, write=False)),
         lambda: JournalReader.open(settings.data_dir),
         lambda: StreamReader(settings.data_dir),
-        traces_kept=settings.traces.keep,
+        kept=Kept(settings.traces.keep, settings.traces.retain_days),
     )
     return app_over(desk, settings)
 
@@ -52,7 +53,7 @@ def app_over(desk: Desk, settings: Settings) -> FastAPI:
     tokens = Tokens(settings.auth.tokens)
     for asking in (entries, searches, facets):
         app.include_router(asking.routes(desk, tokens, settings.index.numeric_metadata), prefix=PREFIX)
-    for noun in (traces, resources, completeness):
+    for noun in (traces, resources, journeys, completeness):
         app.include_router(noun.routes(desk, tokens), prefix=PREFIX)
     app.include_router(operations.routes(desk, settings.data_dir))
     return app

@@ -132,6 +132,45 @@ class TraceDocument(EntriesDocument):
     critical_path: list[str]
 
 
+class WhyDocument(Document):
+    why: str
+    key: str
+
+
+class JourneyTraceDocument(Document):
+    trace_id: str
+    start: str
+    end: str
+    services: list[str]
+    entries: int
+    links: list[WhyDocument]
+
+
+class StepDocument(Document):
+    event_id: str
+    timestamp: str
+    gap_ms: float
+    trace_id: str | None
+    service_name: str | None
+    action: str
+    outcome: str
+    message: str
+
+
+class AbandonedDocument(Document):
+    event_id: str
+    at: str
+    resumed: str | None
+
+
+class JourneyDocument(EntriesDocument):
+    type: str
+    id: str
+    traces: list[JourneyTraceDocument]
+    timeline: list[StepDocument]
+    abandoned: list[AbandonedDocument]
+
+
 class StreamDocument(Document):
     source_id: str
     service: str | None

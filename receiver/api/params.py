@@ -106,7 +106,7 @@ SEARCH: Mapping[str, tuple[str, Read]] = {
     "session_id": ("session_id", _text),
     "trace_id": ("trace_id", _trace_id),
     "request_id": ("request_id", _text),
-    "related": ("related", _text),
+    "related": ("related", lambda value: (_text(value),)),
     "status_code_min": ("status_code_min", _whole(0, 999)),
     "from": ("since_ns", _time),
     "to": ("until_ns", _time),

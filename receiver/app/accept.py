@@ -18,7 +18,8 @@ from receiver.metrics import RunState
 from receiver.otlp.grpc import GrpcServer
 from receiver.otlp.http import HttpEndpoint
 from receiver.otlp.metered import HttpAnswers, Traffic, Transport, metered
-from receiver.otlp.service import TraceService
+from receiver.otlp.service import OtlpService
+from receiver.otlp.signal import SIGNALS
 from receiver.outbox import Outboxes
 from receiver.senders import Senders
 from receiver.spool import SpoolWriter, segments
@@ -49,7 +50,7 @@ async def _serve(settings: Settings) -> None:
         opened.push_async_callback(drain.once)  # what was said last, the end of this process too
         telling = opened.enter_context(Telling(settings, "accept", state))
         spool = _spool(settings, opened)
-        service = TraceService(accept, Senders(settings.auth), spool, settings.index.oldest_days)
+        service = OtlpService(accept, Senders(settings.auth), spool, settings.index.oldest_days)
         doors = _Doors(service, settings, telling)
         ports = await doors.open(opened)
         state.set(ready=True, ports=ports, log=journal.log)
@@ -59,7 +60,13 @@ async def _serve(settings: Settings) -> None:
         draining = asyncio.create_task(drain.run(ended))
         while not ended.is_set():
             await _try_again(accept, telling)
-            state.set(**_health(accept, drain), **doors.facts(), **_sizes(settings, spool), **drain.facts())
+            state.set(
+                **_health(accept, drain),
+                **service.counts(),
+                **doors.facts(),
+                **_sizes(settings, spool),
+                **drain.facts(),
+            )
             await ends_within(ended, STATE_EVERY_S)
         await draining
         state.set(ready=False)
@@ -99,18 +106,23 @@ def _spool(settings: Settings, opened: AsyncExitStack) -> SpoolWriter | None:
 class _Doors:
     """Both ways in, with what is counted at them."""
 
-    def __init__(self, service: TraceService, settings: Settings, telling: Telling) -> None:
+    def __init__(self, service: OtlpService, settings: Settings, telling: Telling) -> None:
         """Listen on both addresses; whoever comes early waits in the socket's queue."""
         otlp = settings.otlp
-        self._traffic = {transport: Traffic(transport, "traces") for transport in get_args(Transport)}
+        self._traffic = {
+            transport: {signal: Traffic(transport, signal.name) for signal in SIGNALS}
+            for transport in get_args(Transport)
+        }
         through = {
-            transport: metered(service, traffic, f"{transport}/traces", telling.telemetry.watch)
+            transport: {
+                signal: metered(service, each, f"{transport}/{signal.name}", telling.telemetry.watch)
+                for signal, each in traffic.items()
+            }
             for transport, traffic in self._traffic.items()
         }
-        endpoint = HttpEndpoint(through["http"], otlp.request_max_bytes, otlp.http_in_flight_max)
-        self._answers = HttpAnswers(endpoint)
-        self._http = WebServer("otlp.http", Address(otlp.http), self._answers)
-        self._grpc = GrpcServer(through["grpc"], Address(otlp.grpc), otlp.request_max_bytes)
+        self._answers = HttpAnswers(HttpEndpoint(through["http"], otlp))
+        self._http = WebServer("otlp.http", Address(otlp.http), self._answers, otlp.tls)
+        self._grpc = GrpcServer(through["grpc"], otlp)
 
     async def open(self, opened: AsyncExitStack) -> dict[str, int]:
         """Begin to answer; *opened* closes both. The ports."""
@@ -123,6 +135,6 @@ class _Doors:
     def facts(self) -> dict[str, Any]:
         """What came in."""
         return {
-            "traffic": [traffic.facts() for traffic in self._traffic.values()],
+            "traffic": [each.facts() for traffic in self._traffic.values() for each in traffic.values()],
             "http_answers": dict(self._answers.counts),
         }

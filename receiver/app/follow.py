@@ -12,12 +12,14 @@ from receiver.clock import now_ns
 from receiver.config import Settings
 from receiver.errors import Unavailable
 from receiver.follower import Follower
+from receiver.index.conflict import patient
 from receiver.index.indexer import Indexer
 from receiver.index.open import open_index
 from receiver.index.partition import partition_of
 from receiver.index.port import EntryIndex
 from receiver.journal import JournalReader
 from receiver.metrics import RunState
+from receiver.outbox import Outbox
 from receiver.spool import SpoolReader
 from receiver.streams import StreamReader, StreamWriter
 from receiver.traces.open import open_store
@@ -88,7 +90,8 @@ class _Following:
     """The threads of this process: the indexer, the streams, and where spans are kept, the trace writer."""
 
     def __init__(self, settings: Settings, opening: _Opening) -> None:
-        index = opening.patiently(lambda: open_index(settings, write=True))
+        outbox = opening.patiently(lambda: Outbox(settings.data_dir, "follow", settings.outbox.waiting_max_entries))
+        index = opening.patiently(lambda: open_index(settings, write=True, set_aside=patient(outbox.append)))
         self._indexing = _indexing(settings, index, opening)
         self._streams = _streams(settings, opening)
         self._missing = opening.patiently(lambda: StreamReader(settings.data_dir))
@@ -152,6 +155,6 @@ def _traces(settings: Settings, index: EntryIndex, opening: _Opening) -> TraceWr
         opening.patiently(lambda: open_store(settings, write=True)),
         SpoolReader(settings.data_dir / "spool"),
         opening.patiently(lambda: JournalReader.open(settings.data_dir)),
-        index.amend,
+        index,
         lambda event_ns, outlier: partition_of(event_ns, outlier, partitioning),
     )

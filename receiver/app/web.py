@@ -3,16 +3,19 @@
 import asyncio
 import contextlib
 import socket
+import ssl
 from collections.abc import Iterator
 from typing import Any
 
 import uvicorn
 
-from receiver.config import Address
+from receiver.app.connection import Connection
+from receiver.config import Address, Tls
 from receiver.errors import WrongSettings
 
 #: Requests begun before the end have so long to be answered.
 GRACE_S = 5
+PLAIN = Tls()
 
 
 class _Server(uvicorn.Server):
@@ -27,8 +30,8 @@ class _Server(uvicorn.Server):
 class WebServer:
     """Listens from its making, answers from :meth:`start` to :meth:`stop`."""
 
-    def __init__(self, setting: str, address: Address, app: Any) -> None:
-        """Bind *address*; WrongSettings, naming *setting*, when it cannot be had."""
+    def __init__(self, setting: str, address: Address, app: Any, tls: Tls = PLAIN) -> None:
+        """Bind *address*; WrongSettings, naming *setting*, when it cannot be had, or *tls* cannot be used."""
         family = socket.AF_INET6 if ":" in address.host else socket.AF_INET
         try:
             self._socket = socket.create_server((address.host, address.port), family=family)
@@ -36,8 +39,22 @@ class WebServer:
             raise WrongSettings([f"{setting}: {address} cannot be listened on: {error.strerror}"]) from error
         self.port: int = self._socket.getsockname()[1]
         config = uvicorn.Config(
-            app, log_config=None, log_level="warning", access_log=False, timeout_graceful_shutdown=GRACE_S
+            app,
+            http=Connection,
+            log_config=None,
+            log_level="warning",
+            access_log=False,
+            timeout_graceful_shutdown=GRACE_S,
+            ssl_certfile=tls.cert,
+            ssl_keyfile=tls.key,
+            ssl_ca_certs=str(tls.client_ca) if tls.client_ca else None,
+            ssl_cert_reqs=ssl.CERT_REQUIRED if tls.client_ca else ssl.CERT_NONE,
         )
+        try:
+            config.load()
+        except (ssl.SSLError, OSError) as error:
+            self._socket.close()
+            raise WrongSettings([f"{setting}: its certificates cannot be used: {error}"]) from error
         self._server = _Server(config)
         self._serving: asyncio.Task[None] | None = None
 

@@ -6,11 +6,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from otel_audit.canonical import rfc3339
+from otel_audit.canonical import rfc3339, unix_ns
 from otel_audit.entry import Entry
 from receiver.clock import SECOND_NS, Clock, now_ns
 from receiver.correlate.history import History, history_of
 from receiver.correlate.join import join
+from receiver.correlate.journey import Abandoned, Journey, abandoned, journey_of
+from receiver.correlate.kept import Kept
 from receiver.correlate.stages import LAG_TOLD_S, Lag, is_running, lags
 from receiver.errors import NotFound, Unavailable
 from receiver.index.port import EntryIndex, Facets, Page
@@ -62,7 +64,7 @@ class Desk:
         open_journal: Callable[[], JournalReader],
         open_streams: Callable[[], StreamReader],
         *,
-        traces_kept: str,
+        kept: Kept,
         clock: Clock = now_ns,
     ) -> None:
         self._data_dir = data_dir
@@ -75,7 +77,7 @@ class Desk:
         self._open: dict[str, Any] = {}
         self._opening = threading.Lock()
         self._journal_turn = threading.Lock()
-        self._traces_kept = traces_kept
+        self._kept = kept
         self._clock = clock
 
     def close(self) -> None:
@@ -107,7 +109,7 @@ class Desk:
     def entries_of_trace(self, tenant: str, trace_id: str) -> tuple[list[Entry], Freshness]:
         """The entries of a trace, oldest first; NotFound when neither they nor spans of it are known."""
         entries, freshness = self._entries_of_trace(tenant, trace_id)
-        if not entries and not self._spans().trace(tenant, trace_id).spans:
+        if not entries and (self._kept.keep == "none" or not self._spans().trace(tenant, trace_id).spans):
             raise _not_found(f"trace {trace_id}", freshness)
         return entries, freshness
 
@@ -119,13 +121,14 @@ class Desk:
         entries, freshness = self._entries_of_trace(tenant, trace_id)
         warnings: tuple[str, ...]
         try:
-            found = self._spans().trace(tenant, trace_id)
+            off = self._kept.off("the spans of this trace", "spans")
+            found = Found((), False) if off else self._spans().trace(tenant, trace_id)
         except Unavailable as error:
             if not entries:
                 raise
             found, warnings = Found((), False), (f"the spans cannot be read: {error}",)
         else:
-            warnings = self._about(found)
+            warnings = off or self._kept.about(found, entries, self._clock())
         if not found.spans and not entries:
             raise _not_found(f"trace {trace_id}", freshness)
         joined = join(trace_id, self._spans_from(found), found.spans, entries)
@@ -147,6 +150,30 @@ class Desk:
             told = f"{len(history.breaks)} changes were not recorded: see breaks"
             freshness = freshness._replace(warnings=(*freshness.warnings, told))
         return history, freshness
+
+    def journey(self, tenant: str, kind: str, identity: str) -> tuple[Journey, list[Abandoned], Freshness]:
+        """What belongs to one order, cart, payment, user or session; NotFound when nothing names it."""
+        freshness = self.freshness(tenant)
+        warnings: list[str] = []
+
+        def ask(query: Query) -> list[Entry]:
+            entries, known = self._all(replace(query, order="asc", limit=LIMIT_MAX), freshness)
+            warnings.extend(known.warnings)
+            return entries
+
+        def trace(trace_id: str) -> Found:
+            try:
+                return self._spans().trace(tenant, trace_id)
+            except Unavailable as error:
+                warnings.append(f"the spans cannot be read, their links are not followed: {error}")
+                return Found((), False)
+
+        journey = journey_of(tenant, kind, identity, ask, lambda event_id: self._index().get(tenant, event_id), trace)
+        if not journey.entries:
+            raise _not_found(f"entry of {kind} {identity}", freshness)
+        told = tuple(dict.fromkeys((*freshness.warnings, *warnings, *journey.cut)))
+        left = abandoned(journey.timeline(), unix_ns(freshness.as_of))
+        return journey, left, freshness._replace(warnings=told)
 
     def streams(
         self, tenant: str, service: str | None, state: State | None, before: str | None, limit: int
@@ -259,16 +286,6 @@ class Desk:
             elif state.get("problem"):
                 warnings.append(f"{name} waits: {state['problem']}")
         return tuple(warnings)
-
-    def _about(self, found: Found) -> tuple[str, ...]:
-        """What a reader of these spans must know."""
-        if found.truncated:
-            return (f"the trace has more spans than are read at once; the first {len(found.spans)} are shown",)
-        if found.spans:
-            return ()
-        if self._traces_kept == "none":
-            return ("no spans are kept here (traces.keep: none)",)
-        return ("no spans of this trace are known: they were sampled out, have expired, or have not come yet",)
 
 
 def _not_found(what: str, freshness: Freshness) -> NotFound:

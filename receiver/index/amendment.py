@@ -6,15 +6,15 @@ from typing import Any
 from otel_audit.entry import SEEN_FIELDS, Entry
 
 
-def amended(entry: Entry, fields: Mapping[str, Any]) -> Entry:
+def amended(entry: Entry, fields: Mapping[str, Any], span_id: str | None = None) -> Entry:
     """*entry* with those of *fields* it does not have yet, named in ``seen``; the same entry when it has them all.
 
-    Raises ValueError for a field that no trace can show.
+    It is the same, too, when it is not of the span *span_id*. Raises ValueError for a field that no trace can show.
     """
     unknown = sorted(set(fields) - set(SEEN_FIELDS))
     if unknown:
         raise ValueError(f"a trace does not show {', '.join(unknown)}")
     missing = {field: value for field, value in fields.items() if value is not None and getattr(entry, field) is None}
-    if not missing:
+    if not missing or span_id not in (None, entry.span_id):
         return entry
     return Entry.model_validate({**dict(entry), **missing, "seen": (*entry.seen, *missing)})

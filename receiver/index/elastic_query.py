@@ -1,6 +1,7 @@
 """A :class:`~receiver.index.query.Query` in Elasticsearch's own words."""
 
-from collections.abc import Iterator, Mapping
+from collections import defaultdict
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
 from otel_audit.canonical import rfc3339, unix_ns
@@ -48,6 +49,19 @@ def position_of_hit(hit: Mapping[str, Any]) -> Position:
     return Position(unix_ns(time), event_id)
 
 
+def of_traces(traces: Collection[tuple[str, str]]) -> Clause:
+    """The clause for the entries of these traces (tenant, trace id)."""
+    by_tenant: dict[str, list[str]] = defaultdict(list)
+    for tenant, trace_id in traces:
+        by_tenant[tenant].append(trace_id)
+    tenant_at, trace_at = PLAIN["tenant"], PLAIN["trace_id"]
+    each = [
+        {"bool": {"filter": [{"term": {tenant_at: tenant}}, {"terms": {trace_at: trace_ids}}]}}
+        for tenant, trace_ids in by_tenant.items()
+    ]
+    return {"bool": {"should": each, "minimum_should_match": 1}}
+
+
 def _left_out(query: Query) -> Iterator[Clause]:
     if not query.wants_own:
         yield {"prefix": {PLAIN["action"]: PREFIX}}
@@ -62,8 +76,10 @@ def _asked(query: Query) -> Iterator[Clause]:
     for asked, field in EXACT.items():
         if (value := getattr(query, asked)) is not None:
             yield {"term": {PLAIN[field]: value}}
-    if query.related is not None:
-        yield {"term": {PLAIN["related"]: query.related}}
+    if query.related:
+        yield {"terms": {PLAIN["related"]: list(query.related)}}
+    if query.traces:
+        yield {"terms": {PLAIN["trace_id"]: list(query.traces)}}
     if query.status_code_min is not None:
         yield {"range": {"http.response.status_code": {"gte": query.status_code_min}}}
     bounds = {"gte": query.since_ns, "lt": query.until_ns}

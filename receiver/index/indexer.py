@@ -35,7 +35,7 @@ class Indexer:
 
     def _file(self, row: Row) -> Filed:
         entry = entry_of(row, self._log)
-        return Filed(partition_of(unix_ns(entry.timestamp), row.outlier, self._partitioning), entry)
+        return Filed(partition_of(unix_ns(entry.timestamp), row.outlier, self._partitioning), entry, row.digest)
 
     def _prepare(self, partitions: Sequence[str]) -> None:
         missing = sorted(set(partitions) - self._prepared)

@@ -3,7 +3,7 @@
 import re
 import threading
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 from otel_audit.entry import Entry
@@ -39,19 +39,31 @@ class MemoryIndex:
         """The last cursor put for *log*."""
         return self._cursors.get(log, 0)
 
-    def amend(self, partition: str, tenant: str, event_id: str, fields: Mapping[str, Any]) -> bool:
+    def amend(
+        self, partition: str, tenant: str, event_id: str, fields: Mapping[str, Any], span_id: str | None = None
+    ) -> bool:
         """Fill in what the entry does not have yet."""
         with self._lock:
             found = self._filed.get((tenant, event_id))
             if found is None:
                 return False
-            self._filed[tenant, event_id] = found._replace(entry=amended(found.entry, fields))
+            self._filed[tenant, event_id] = found._replace(entry=amended(found.entry, fields, span_id))
             return True
 
     def get(self, tenant: str, event_id: str) -> Entry | None:
         """One entry, or None."""
         found = self._filed.get((tenant, event_id))
         return None if found is None else found.entry
+
+    def of_traces(self, traces: Collection[tuple[str, str]], limit: int) -> Sequence[Filed]:
+        """Look at every entry."""
+        with self._lock:
+            every = list(self._filed.values())
+        return [each for each in every if (each.entry.tenant, each.entry.trace_id) in traces][:limit]
+
+    def is_shared(self, log: str) -> bool:
+        """Whether another log has a cursor."""
+        return bool(self._cursors.keys() - {log})
 
     def search(self, query: Query) -> Page:
         """Look at every entry."""
@@ -86,7 +98,8 @@ def matches(entry: Entry, query: Query) -> bool:
         and (query.wants_own or not entry.action.startswith(PREFIX))
         and (not query.actions or any(_like(entry.action, each) for each in query.actions))
         and all(getattr(query, asked) in (None, getattr(entry, field)) for asked, field in EXACT.items())
-        and (query.related is None or query.related in entry.related)
+        and (not query.related or not set(query.related).isdisjoint(entry.related))
+        and (not query.traces or entry.trace_id in query.traces)
         and (query.status_code_min is None or _at_least(entry.status_code, query.status_code_min))
         and (query.since_ns is None or time_ns >= bound_ns(query.since_ns))
         and (query.until_ns is None or time_ns < bound_ns(query.until_ns))

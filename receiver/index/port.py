@@ -1,6 +1,6 @@
 """Where audit entries are found again."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol
 
@@ -12,10 +12,14 @@ COUNTED_MAX = 10_000
 
 
 class Filed(NamedTuple):
-    """An entry and the partition it belongs to (``2026.11``, ``2026.11.23`` or ``outlier``)."""
+    """An entry and the partition it belongs to (``2026.11``, ``2026.11.23`` or ``outlier``).
+
+    ``digest`` is what a repeat is compared by; None where it is not known.
+    """
 
     partition: str
     entry: Entry
+    digest: bytes | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,20 +65,33 @@ class EntryIndex(Protocol):
     def put(self, log: str, filed: Sequence[Filed], cursor: int) -> None:
         """Make the entries, and *cursor* as the place reached in *log*, durable before returning.
 
-        Putting an entry twice stores it once; the first one stands.
+        Putting an entry twice stores it once; the first one stands. An index that several receivers fill compares
+        the two, and sets a different one aside before the cursor moves.
         """
 
     def cursor(self, log: str) -> int:
         """The last cursor put for *log*; 0 when there is none."""
 
-    def amend(self, partition: str, tenant: str, event_id: str, fields: Mapping[str, Any]) -> bool:
+    def amend(
+        self, partition: str, tenant: str, event_id: str, fields: Mapping[str, Any], span_id: str | None = None
+    ) -> bool:
         """Add *fields* (entry field ▶ value) that the trace showed later, and name them in ``seen``.
 
         Never replaces a field the entry already has; a repeat is harmless. False when the entry is not there yet.
+        An entry of another span than *span_id* is another receiver's different one of that id, and left alone.
         """
 
     def get(self, tenant: str, event_id: str) -> Entry | None:
         """One entry, or None."""
+
+    def of_traces(self, traces: Collection[tuple[str, str]], limit: int) -> Sequence[Filed]:
+        """At most *limit* of the entries, the receiver's own too, that stand in these traces (tenant, trace id).
+
+        Their partition is empty where the backend has none.
+        """
+
+    def is_shared(self, log: str) -> bool:
+        """Whether a receiver with another log than *log* has ever put its entries here."""
 
     def search(self, query: Query) -> Page:
         """The entries that match. While nothing is put, following pages neither skip nor repeat."""

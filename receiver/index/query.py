@@ -43,9 +43,10 @@ class Range(NamedTuple):
 class Query:
     """Which entries are asked for. A filter that is None or empty asks nothing; all others must hold at once.
 
-    Of ``actions`` any may match; each may hold ``*`` for any run of characters. ``since_ns`` is included,
-    ``until_ns`` is not; both, and the order, go by the event's time or by its receipt (``time``). Ties go by event id
-    in the same order. ``words`` are folded whole words, each of which must occur in the entry's free text.
+    Of ``actions``, ``related`` and ``traces`` any may match; an action may hold ``*`` for any run of characters.
+    ``since_ns`` is included, ``until_ns`` is not; both, and the order, go by the event's time or by its receipt
+    (``time``). Ties go by event id in the same order. ``words`` are folded whole words, each of which must occur in
+    the entry's free text.
     ``numbers`` bounds metadata by key, of those the index was told to file as numbers; ``leaves`` must all be there.
     Entries of the receiver itself (``audit.…``) are left out unless ``actions`` ask for them, or ``with_own`` does.
     """
@@ -63,7 +64,8 @@ class Query:
     session_id: str | None = None
     trace_id: str | None = None
     request_id: str | None = None
-    related: str | None = None
+    related: tuple[str, ...] = ()
+    traces: tuple[str, ...] = ()
     status_code_min: int | None = None
     since_ns: int | None = None
     until_ns: int | None = None

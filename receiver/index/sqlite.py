@@ -2,10 +2,12 @@
 
 import sqlite3
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+
+import orjson
 
 from otel_audit.entry import Entry
 from receiver.errors import Damaged, Unavailable
@@ -26,6 +28,10 @@ _AMEND = (
     f"UPDATE entries SET ({', '.join(COLUMNS)}) = ({', '.join('?' * len(COLUMNS))})"  # noqa: S608
     " WHERE tenant = ? AND event_id = ?"
 )
+_OF_TRACES = """
+    SELECT entry FROM json_each(?) AS asked CROSS JOIN entries
+    ON entries.tenant = asked.value ->> 0 AND entries.trace_id = asked.value ->> 1 LIMIT ?
+"""
 _ONE = "SELECT entry FROM entries WHERE tenant = ? AND event_id = ?"
 
 
@@ -64,14 +70,16 @@ class SqliteIndex:
             row = connection.execute("SELECT cursor FROM cursors WHERE log = ?", (log,)).fetchone()
         return 0 if row is None else int(row[0])
 
-    def amend(self, partition: str, tenant: str, event_id: str, fields: Mapping[str, Any]) -> bool:
+    def amend(
+        self, partition: str, tenant: str, event_id: str, fields: Mapping[str, Any], span_id: str | None = None
+    ) -> bool:
         """Write the row anew, with what it did not have. Words and related keys are said, and stay as they are."""
         with self._writing() as connection:
             row = connection.execute(_ONE, (tenant, event_id)).fetchone()
             if row is None:
                 return False
             entry = entry_from(row[0])
-            fuller = amended(entry, fields)
+            fuller = amended(entry, fields, span_id)
             if fuller is not entry:
                 connection.execute(_AMEND, (*columns_of(fuller), tenant, event_id))
             return True
@@ -81,6 +89,17 @@ class SqliteIndex:
         with self._readers.reading() as connection:
             row = connection.execute(_ONE, (tenant, event_id)).fetchone()
         return None if row is None else entry_from(row[0])
+
+    def of_traces(self, traces: Collection[tuple[str, str]], limit: int) -> Sequence[Filed]:
+        """One look-up for all of them."""
+        with self._readers.reading() as connection:
+            rows = connection.execute(_OF_TRACES, (orjson.dumps(list(traces)).decode(), limit)).fetchall()
+        return [Filed("", entry_from(text)) for (text,) in rows]
+
+    def is_shared(self, log: str) -> bool:
+        """Whether another log has a cursor: the file was filled from another journal before."""
+        with self._readers.reading() as connection:
+            return connection.execute("SELECT 1 FROM cursors WHERE log <> ?", (log,)).fetchone() is not None
 
     def search(self, query: Query) -> Page:
         """One page and the count, both as of one moment."""

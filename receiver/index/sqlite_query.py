@@ -74,8 +74,12 @@ def _asked(query: Query) -> Iterator[_Condition]:
         yield _Condition(f"{_time(query)} >= ?", (bound_ns(query.since_ns),))
     if query.until_ns is not None:
         yield _Condition(f"{_time(query)} < ?", (bound_ns(query.until_ns),))
-    if query.related is not None:
-        yield _Condition("id IN (SELECT id FROM related WHERE tenant = ? AND key = ?)", (query.tenant, query.related))
+    if query.related:
+        keys = _places(query.related)
+        sql = f"id IN (SELECT id FROM related WHERE tenant = ? AND key IN ({keys}))"  # noqa: S608
+        yield _Condition(sql, (query.tenant, *query.related))
+    if query.traces:
+        yield _Condition(f"trace_id IN ({_places(query.traces)})", query.traces)
     if query.words or query.leaves:
         tokens = all_tokens(query.words, query.leaves)
         yield _Condition("id IN (SELECT rowid FROM words WHERE words MATCH ?)", (tokens,))
@@ -85,6 +89,10 @@ def _asked(query: Query) -> Iterator[_Condition]:
         number = _within("number", bounds)
         sql = f"id IN (SELECT id FROM numbers WHERE tenant = ? AND key = ? AND {number.sql})"  # noqa: S608
         yield _Condition(sql, (query.tenant, key, *number.parameters))
+
+
+def _places(values: Sequence[str]) -> str:
+    return ", ".join("?" * len(values))
 
 
 def _any(conditions: Sequence[_Condition]) -> _Condition:
@@ -128,4 +136,4 @@ def _time(query: Query) -> str:
 
 def _by_row(query: Query) -> bool:
     """Whether another table names the rows to look at."""
-    return query.related is not None or bool(query.words or query.leaves or query.numbers)
+    return bool(query.related or query.words or query.leaves or query.numbers)

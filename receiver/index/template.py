@@ -37,6 +37,7 @@ _OTHERS: dict[str, dict[str, Any]] = {
     NUMERIC: {"type": "object", "dynamic": True},
     "audit.integrity.index": LONG,
     "audit.exact": {"type": "object", "enabled": False},
+    "audit.digest": {"type": "keyword", "index": False, "doc_values": False},
     **dict.fromkeys(STATES.values(), STATE),
 }
 
@@ -68,6 +69,21 @@ def index_of(namespace: str, tenant: str, partition: str) -> str:
     return f"logs-audit.events-{owner}-{partition}"
 
 
+def everywhere(namespace: str) -> str:
+    """All partitions of all tenants."""
+    return ",".join(_patterns(namespace))
+
+
+def partition_in(index: str) -> str:
+    """The partition an index is of."""
+    return index.rpartition("-")[2]
+
+
+def _patterns(namespace: str) -> list[str]:
+    name = template_name(namespace)
+    return [f"{name}-*", f"{name}.*-*"]
+
+
 def template_name(namespace: str) -> str:
     """The name of a namespace's index template; its parts are called ``<name>@mappings`` and so on."""
     return f"logs-audit.events-{namespace}"
@@ -77,7 +93,7 @@ def index_template(namespace: str) -> dict[str, Any]:
     """The index template: plain indices, for every tenant of *namespace*."""
     name = template_name(namespace)
     return {
-        "index_patterns": [f"{name}-*", f"{name}.*-*"],
+        "index_patterns": _patterns(namespace),
         "priority": PRIORITY,
         "version": VERSION,
         "composed_of": [f"{name}@mappings", f"{name}@settings", f"{name}@custom"],

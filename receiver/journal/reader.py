@@ -10,7 +10,7 @@ from receiver.journal.table import FILE
 from receiver.row import Kind, Row
 from receiver.sqlite import open_reader
 
-_COLUMNS = 'seq, kind, tenant, event_id, number, "values", seen, outlier, received_ns'
+_COLUMNS = 'seq, kind, tenant, event_id, number, "values", seen, outlier, received_ns, digest'
 
 
 class JournalReader:
@@ -63,5 +63,5 @@ class JournalReader:
 
 
 def _row(columns: Sequence[Any]) -> Row:
-    seq, kind, tenant, event_id, number, values, seen, outlier, received_ns = columns
-    return Row(seq, kind, tenant, event_id, number, values, seen, bool(outlier), received_ns)
+    seq, kind, tenant, event_id, number, values, seen, outlier, received_ns, digest = columns
+    return Row(seq, kind, tenant, event_id, number, values, seen, bool(outlier), received_ns, digest)

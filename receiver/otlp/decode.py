@@ -1,26 +1,28 @@
 """Request bodies in protobuf: read whole, or only checked where nothing in them concerns us."""
 
+from typing import Any
+
 from google.protobuf.message import DecodeError
-from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
 from receiver.errors import Refused
 
-_RESOURCE_SPANS = 1
+#: The number of ``resource_spans``, and of ``resource_logs``.
+_RESOURCES = 1
 _VARINT, _FIXED64, _LENGTH, _FIXED32 = 0, 1, 2, 5
 
 
-def trace_request(body: bytes) -> ExportTraceServiceRequest:
-    """*body* as a request; Refused when it is not one."""
+def parsed(kind: type[Any], body: bytes) -> Any:
+    """*body* as a message of *kind*; Refused when it is none."""
     try:
-        return ExportTraceServiceRequest.FromString(body)
+        return kind.FromString(body)
     except DecodeError as error:
-        raise Refused(f"the body is not an ExportTraceServiceRequest: {error}") from error
+        raise Refused(f"the body is not an {kind.DESCRIPTOR.name}: {error}") from error
 
 
-def has_spans(body: bytes) -> bool:
-    """Whether *body* carries resource spans, by its top-level fields alone; Refused when these are torn.
+def has_resources(body: bytes) -> bool:
+    """Whether *body* carries resource spans or logs, by its top-level fields alone; Refused when these are torn.
 
-    Costs a step for each resource, whatever their spans hold.
+    Costs a step for each resource, whatever they hold.
     """
     position, found = 0, False
     try:
@@ -28,11 +30,11 @@ def has_spans(body: bytes) -> bool:
             tag, position = _varint(body, position)
             field, wire_type = tag >> 3, tag & 7
             if field == 0:
-                raise Refused("the body is not an ExportTraceServiceRequest: there is no field 0")
-            found = found or (field == _RESOURCE_SPANS and wire_type == _LENGTH)
+                raise Refused("the body is not an OTLP request: there is no field 0")
+            found = found or (field == _RESOURCES and wire_type == _LENGTH)
             position = _after(body, position, wire_type)
     except IndexError:
-        raise Refused("the body is not an ExportTraceServiceRequest: it is cut short") from None
+        raise Refused("the body is not an OTLP request: it is cut short") from None
     return found
 
 
@@ -46,7 +48,7 @@ def _after(body: bytes, position: int, wire_type: int) -> int:
     elif wire_type in (_FIXED64, _FIXED32):
         end = position + (8 if wire_type == _FIXED64 else 4)
     else:
-        raise Refused(f"the body is not an ExportTraceServiceRequest: wire type {wire_type}")
+        raise Refused(f"the body is not an OTLP request: wire type {wire_type}")
     if end > len(body):
         raise IndexError
     return end
@@ -61,4 +63,4 @@ def _varint(body: bytes, position: int) -> tuple[int, int]:
         value |= (byte & 0x7F) << shift
         if byte < 0x80:
             return value, position
-    raise Refused("the body is not an ExportTraceServiceRequest: a number has more than ten bytes")
+    raise Refused("the body is not an OTLP request: a number has more than ten bytes")

@@ -1,63 +1,99 @@
-"""OTLP over gRPC: raw bytes through a generic handler."""
+"""OTLP over gRPC: raw bytes through generic handlers."""
 
 import logging
+from functools import partial
 from typing import Any
 from urllib.parse import unquote
 
 import grpc
 import grpc.aio
+from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 
-from receiver.config import Address
-from receiver.errors import ReceiverError, WrongSettings
-from receiver.otlp.service import RECEIPT, TraceService
+from receiver.config import Address, Otlp, Tls
+from receiver.errors import Busy, ReceiverError, WrongSettings
+from receiver.otlp.certificate import Certificate, of_pem
+from receiver.otlp.service import RECEIPT, Services
+from receiver.otlp.signal import SIGNALS, Signal
 from receiver.otlp.status import codes_of, retry_info, status_of
-
-SERVICE = "opentelemetry.proto.collector.trace.v1.TraceService"
 
 _LOG = logging.getLogger(__name__)
 _CODES = {code.value[0]: code for code in grpc.StatusCode}
+_SERVING = health_pb2.HealthCheckResponse.SERVING
+_KEEP_ALIVE = [
+    ("grpc.keepalive_time_ms", 60_000),  # a peer that is gone is noticed
+    ("grpc.keepalive_timeout_ms", 20_000),
+    ("grpc.keepalive_permit_without_calls", 1),
+    ("grpc.http2.min_ping_interval_without_data_ms", 10_000),
+]
+
+_Context = grpc.aio.ServicerContext[bytes, bytes]
 
 
 class GrpcServer:
-    """OTLP's gRPC endpoint in the running event loop."""
+    """OTLP's gRPC endpoint, with gRPC's health service, in the running event loop."""
 
-    def __init__(self, service: TraceService, address: Address, request_max_bytes: int) -> None:
-        """Bind *address*; WrongSettings when it cannot be had."""
-        self._service = service
+    def __init__(self, services: Services, settings: Otlp) -> None:
+        """Bind ``otlp.grpc``; WrongSettings when it cannot be had."""
+        self._services = services
+        self._in_flight = 0
+        self._in_flight_max = settings.grpc_in_flight_max
         self._server = grpc.aio.server(
             options=[
-                ("grpc.max_receive_message_length", request_max_bytes),
+                ("grpc.max_receive_message_length", settings.request_max_bytes),
                 ("grpc.so_reuseport", 0),  # a second receiver on the port is an error, not half of the traffic
+                *_KEEP_ALIVE,
             ]
         )
-        method: grpc.RpcMethodHandler[bytes, bytes] = grpc.unary_unary_rpc_method_handler(self._export)
-        self._server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(SERVICE, {"Export": method}),))
-        try:
-            self.port: int = self._server.add_insecure_port(str(address))
-        except RuntimeError as error:
-            raise WrongSettings([f"otlp.grpc: {address} cannot be listened on: {error}"]) from error
+        self._health = health.aio.HealthServicer()
+        health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
+        for signal in SIGNALS:
+            method: grpc.RpcMethodHandler[bytes, bytes] = grpc.unary_unary_rpc_method_handler(
+                partial(self._export, signal)
+            )
+            handler = grpc.method_handlers_generic_handler(signal.service, {"Export": method})
+            self._server.add_generic_rpc_handlers((handler,))
+        self.port = self._bind(Address(settings.grpc), settings.tls)
 
     async def start(self) -> None:
         """Begin to take requests."""
         await self._server.start()
+        for name in ("", *(signal.service for signal in SIGNALS)):
+            await self._health.set(name, _SERVING)
 
     async def stop(self, grace_s: float) -> None:
-        """Take no more requests; those begun have *grace_s* to end."""
+        """Take no more requests, and say so to who asks; those begun have *grace_s* to end."""
+        await self._health.enter_graceful_shutdown()
         await self._server.stop(grace_s)
 
-    async def _export(self, body: bytes, context: "grpc.aio.ServicerContext[bytes, bytes]") -> bytes:
+    def _bind(self, address: Address, tls: Tls) -> int:
         try:
-            caller = self._service.caller(_metadata(context, "authorization"))
-            answer = await self._service.export(body, caller, peer_address(context.peer()))
+            if tls.cert is None:
+                return int(self._server.add_insecure_port(str(address)))
+            return int(self._server.add_secure_port(str(address), _credentials(tls)))
+        except RuntimeError as error:
+            raise WrongSettings([f"otlp.grpc: {address} cannot be listened on: {error}"]) from error
+
+    async def _export(self, signal: Signal, body: bytes, context: _Context) -> bytes:
+        try:
+            if self._in_flight >= self._in_flight_max:
+                raise Busy("too many requests at once")
+            self._in_flight += 1
+            try:
+                service = self._services[signal]
+                caller = service.caller(_metadata(context, "authorization"), _certificate(context))
+                answer = await service.export(signal, body, caller, peer_address(context.peer()))
+            finally:
+                self._in_flight -= 1
         except Exception as error:
             await _refuse(context, error)
             raise
         if answer.receipt is not None:
             context.set_trailing_metadata(((RECEIPT, answer.receipt),))
-        return answer.message.SerializeToString()
+        serialized: bytes = answer.message.SerializeToString()
+        return serialized
 
 
-async def _refuse(context: "grpc.aio.ServicerContext[bytes, bytes]", error: Exception) -> None:
+async def _refuse(context: _Context, error: Exception) -> None:
     """End the call with *error*'s code; where sending again is right, say when."""
     if not isinstance(error, ReceiverError):
         _LOG.error("export failed", exc_info=error)
@@ -68,7 +104,21 @@ async def _refuse(context: "grpc.aio.ServicerContext[bytes, bytes]", error: Exce
     await context.abort(_CODES[status.code], status.message, tuple(trailers))
 
 
-def _metadata(context: "grpc.aio.ServicerContext[bytes, bytes]", name: str) -> str | None:
+def _credentials(tls: Tls) -> grpc.ServerCredentials:
+    assert tls.cert is not None  # noqa: S101 - the settings go together
+    assert tls.key is not None  # noqa: S101
+    pair = (tls.key.read_bytes(), tls.cert.read_bytes())
+    if tls.client_ca is None:
+        return grpc.ssl_server_credentials([pair])
+    return grpc.ssl_server_credentials([pair], tls.client_ca.read_bytes(), require_client_auth=True)
+
+
+def _certificate(context: _Context) -> Certificate | None:
+    shown = tuple(context.auth_context().get("x509_pem_cert", ()))
+    return of_pem(shown[0]) if shown else None
+
+
+def _metadata(context: _Context, name: str) -> str | None:
     metadata: Any = context.invocation_metadata() or ()
     return next((str(value) for key, value in metadata if key == name), None)
 

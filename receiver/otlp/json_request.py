@@ -1,4 +1,4 @@
-"""Trace requests in OTLP/JSON: typed on the way in, protobuf bytes on the way out.
+"""Requests in OTLP/JSON: typed on the way in, protobuf bytes on the way out.
 
 The encoding is protobuf's JSON mapping with three differences (OTLP specification, "JSON Protobuf Encoding"):
 trace and span ids are hex, enums are numbers, unknown fields are passed over. Names of enums are read too.
@@ -12,8 +12,10 @@ from typing import Any, ClassVar
 import msgspec
 from google.protobuf.message import Error as ProtobufError
 from google.protobuf.message import Message
+from opentelemetry.proto.collector.logs.v1 import logs_service_pb2
 from opentelemetry.proto.collector.trace.v1 import trace_service_pb2
 from opentelemetry.proto.common.v1 import common_pb2
+from opentelemetry.proto.logs.v1 import logs_pb2
 from opentelemetry.proto.resource.v1 import resource_pb2
 from opentelemetry.proto.trace.v1 import trace_pb2
 
@@ -140,17 +142,63 @@ class TraceRequest(_Part):
     resource_spans: list[ResourceSpans] | None = None
 
 
-_DECODER = msgspec.json.Decoder(TraceRequest)
+class LogRecord(_Part):
+    proto = logs_pb2.LogRecord
+    time_unix_nano: Int64 | None = None
+    observed_time_unix_nano: Int64 | None = None
+    severity_number: Enum | None = None
+    severity_text: str | None = None
+    body: AnyValue | None = None
+    attributes: list[KeyValue] | None = None
+    dropped_attributes_count: int | None = None
+    flags: int | None = None
+    trace_id: str | None = None
+    span_id: str | None = None
+    event_name: str | None = None
+
+
+class ScopeLogs(_Part):
+    proto = logs_pb2.ScopeLogs
+    scope: Scope | None = None
+    log_records: list[LogRecord] | None = None
+    schema_url: str | None = None
+
+
+class ResourceLogs(_Part):
+    proto = logs_pb2.ResourceLogs
+    resource: Resource | None = None
+    scope_logs: list[ScopeLogs] | None = None
+    schema_url: str | None = None
+
+
+class LogsRequest(_Part):
+    proto = logs_service_pb2.ExportLogsServiceRequest
+    resource_logs: list[ResourceLogs] | None = None
+
+
+_TRACES = msgspec.json.Decoder(TraceRequest)
+_LOGS = msgspec.json.Decoder(LogsRequest)
 
 
 def trace_request_bytes(body: bytes) -> bytes:
     """The serialized ExportTraceServiceRequest that the JSON *body* says; Refused, saying why, when it says none."""
+    return _request_bytes(_TRACES, body)
+
+
+def logs_request_bytes(body: bytes) -> bytes:
+    """The serialized ExportLogsServiceRequest that the JSON *body* says; Refused, saying why, when it says none."""
+    return _request_bytes(_LOGS, body)
+
+
+def _request_bytes(decoder: "msgspec.json.Decoder[Any]", body: bytes) -> bytes:
+    name = decoder.type.proto.DESCRIPTOR.name
     try:
-        return _DECODER.decode(body).to_proto().SerializeToString()
+        request: bytes = decoder.decode(body).to_proto().SerializeToString()
     except (ValueError, msgspec.MsgspecError, ProtobufError) as error:
-        raise Refused(f"the body is not an ExportTraceServiceRequest in JSON: {error}") from error
+        raise Refused(f"the body is not an {name} in JSON: {error}") from error
     except RecursionError as error:
         raise Refused("the body is nested too deeply") from error
+    return request
 
 
 def _enum(enum: Any, value: Enum) -> Any:
@@ -170,6 +218,8 @@ _READERS: Mapping[str, Callable[[Any], Any]] = {
     "bytes_value": partial(b64decode, validate=True),
     "kind": partial(_enum, trace_pb2.Span.SpanKind),
     "code": partial(_enum, trace_pb2.Status.StatusCode),
+    "observed_time_unix_nano": int,
+    "severity_number": partial(_enum, logs_pb2.SeverityNumber),
 }
 
 

@@ -70,12 +70,12 @@ class _Metered:
             self._traffic.refuse(error)
             raise
 
-    async def export(self, body: bytes, *rest: Any) -> Any:
+    async def export(self, signal: Any, body: bytes, *rest: Any) -> Any:
         """Take one request."""
         try:
             with self._watch(self._name) as request:
                 request.attributes["otel_audit.request.bytes"] = len(body)
-                answer = await self._service.export(body, *rest)
+                answer = await self._service.export(signal, body, *rest)
         except Exception as error:
             self._traffic.refuse(error, body)
             raise

@@ -1,6 +1,7 @@
 """Spans in Elasticsearch: plain daily indices ``traces-audit.spans-<namespace>-<yyyy.MM.dd>``."""
 
-from collections.abc import Sequence
+import re
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -15,15 +16,22 @@ from receiver.traces.port import Found
 from receiver.traces.span import Span
 from receiver.traces.stored import bare, completeness, from_stored, to_stored
 
-TEMPLATE_VERSION = 1
+TEMPLATE_VERSION = 2
 
 # OTLP's times are unsigned; one beyond the server's longs is ordered as the largest.
 _LONG_MAX = 2**63 - 1
 
-#: Spans that began longer ago than any retried request, or ahead of our clock, have one index together.
+#: Spans that began longer ago than days are kept, or ahead of our clock, have one index together.
 OUTLIER = "outlier"
-_LATE_MAX_NS = 30 * DAY_NS
+#: Without a number of days to keep, so many may have an index of their own: wrong clocks name every day there is.
+DAYS_MAX = 366
 _AHEAD_MAX_NS = DAY_NS
+
+#: Outliers deleted at once.
+EXPIRED_MAX = 1_000
+
+#: The end of a day's index. Another one of that beginning is not ours to delete.
+_OF_DAY = re.compile(r"-\d{4}\.\d\d\.\d\d\Z")
 
 _KEYWORD = {"type": "keyword", "ignore_above": 1024}
 _MAPPINGS: dict[str, Any] = {
@@ -34,7 +42,9 @@ _MAPPINGS: dict[str, Any] = {
         "span": {"properties": {"id": _KEYWORD, "name": _KEYWORD}},
         "parent": {"properties": {"id": _KEYWORD}},
         "service": {"properties": {"name": _KEYWORD}},
-        "event": {"properties": {"duration": {"type": "long"}, "outcome": _KEYWORD}},
+        "event": {
+            "properties": {"ingested": {"type": "date_nanos"}, "duration": {"type": "long"}, "outcome": _KEYWORD}
+        },
         "audit": {
             "properties": {
                 "tenant": _KEYWORD,
@@ -55,8 +65,17 @@ class ElasticSpans:
 
     name = "elasticsearch"
 
-    def __init__(self, client: Elasticsearch, namespace: str, trace_max_spans: int, clock: Clock = now_ns) -> None:
+    def __init__(
+        self,
+        client: Elasticsearch,
+        namespace: str,
+        trace_max_spans: int,
+        own_days: int = DAYS_MAX,
+        clock: Clock = now_ns,
+    ) -> None:
+        """A span that began more than *own_days* ago has no index of its day."""
         self._client = client
+        self._own_days = own_days
         self._clock = clock
         self._prefix = f"traces-audit.spans-{namespace}"
         self._cursors = f"audit-cursors-{namespace}"
@@ -87,7 +106,8 @@ class ElasticSpans:
     def _bulk(self, spans: Sequence[Span]) -> list[RefusedItem]:
         for index in {self._index_of(span) for span in spans}:
             self._make(index)
-        return bulk(self._client, [Item(self._action(span), orjson.dumps(_document(span))) for span in spans])
+        put_at = rfc3339(self._clock())
+        return bulk(self._client, [Item(self._action(span), orjson.dumps(_document(span, put_at))) for span in spans])
 
     def _action(self, span: Span) -> bytes:
         # 409, that an equally or more complete version stands already, counts as done.
@@ -96,9 +116,30 @@ class ElasticSpans:
 
     def _index_of(self, span: Span) -> str:
         """The day's; one for all spans of senders whose clock is wrong, who would fill the cluster with indices."""
-        if -_AHEAD_MAX_NS <= self._clock() - span.start_ns <= _LATE_MAX_NS:
+        if -_AHEAD_MAX_NS <= self._clock() - span.start_ns <= self._own_days * DAY_NS:
             return f"{self._prefix}-{_day(span.start_ns)}"
         return f"{self._prefix}-{OUTLIER}"
+
+    def expire(self, before_ns: int) -> bool:
+        """See :class:`~receiver.traces.port.SpanStore`. Other receivers may do the same at the same time."""
+        last = f"{self._prefix}-{_day(before_ns)}"
+        with answering():
+            names = self._client.indices.get(index=f"{self._prefix}-*", features="settings").body
+            for index in sorted(names):
+                if _OF_DAY.search(index) and index < last:
+                    self._client.options(ignore_status=404).indices.delete(index=index)
+                    self._made.discard(index)
+            return f"{self._prefix}-{OUTLIER}" in names and self._expire_outliers(before_ns)
+
+    def _expire_outliers(self, before_ns: int) -> bool:
+        """Delete some of the outliers put before that moment, document by document: their days say nothing."""
+        index = f"{self._prefix}-{OUTLIER}"
+        old = {"range": {"event.ingested": {"lt": rfc3339(before_ns), "format": "strict_date_optional_time_nanos"}}}
+        answer = self._client.search(index=index, query=old, size=EXPIRED_MAX, source=False, track_total_hits=False)
+        actions = [{"delete": {"_index": index, "_id": hit["_id"]}} for hit in answer["hits"]["hits"]]
+        if actions:
+            self._client.bulk(operations=actions, refresh=True)
+        return len(actions) == EXPIRED_MAX
 
     def advance(self, log: str, cursor: int) -> None:
         """See :class:`~receiver.traces.port.SpanStore`."""
@@ -123,8 +164,9 @@ class ElasticSpans:
                 size=self._max + 1,
                 source_includes=["audit.span"],
             )
-        spans = [from_stored(orjson.loads(hit["_source"]["audit"]["span"]["json"])) for hit in answer["hits"]["hits"]]
-        return Found(tuple(spans[: self._max]), len(spans) > self._max)
+        hits = answer["hits"]["hits"]
+        spans = [from_stored(orjson.loads(hit["_source"]["audit"]["span"]["json"])) for hit in hits[: self._max]]
+        return Found(tuple(_each_once(spans)), len(hits) > self._max)
 
     def close(self) -> None:
         """See :class:`~receiver.traces.port.TraceSource`."""
@@ -140,7 +182,7 @@ class ElasticSpans:
         self._made.add(index)
 
 
-def _document(span: Span) -> dict[str, Any]:
+def _document(span: Span, put_at: str) -> dict[str, Any]:
     """*span* in ECS; the whole of it stands as text in ``audit.span``, out of the server's reach."""
     return {
         "@timestamp": rfc3339(min(span.start_ns, _LONG_MAX)),
@@ -148,13 +190,27 @@ def _document(span: Span) -> dict[str, Any]:
         "span": {"id": span.span_id, "name": span.name},
         "parent": {"id": span.parent_span_id},
         "service": {"name": span.service},
-        "event": {"duration": min(span.duration_ns, _LONG_MAX), "outcome": _OUTCOMES.get(span.status, "unknown")},
+        "event": {
+            "ingested": put_at,
+            "duration": min(span.duration_ns, _LONG_MAX),
+            "outcome": _OUTCOMES.get(span.status, "unknown"),
+        },
         "audit": {
             "tenant": span.tenant,
             "start_ns": min(span.start_ns, _LONG_MAX),
             "span": {"json": orjson.dumps(to_stored(span)).decode()},
         },
     }
+
+
+def _each_once(spans: Sequence[Span]) -> Iterator[Span]:
+    """The most complete version of each span, in their order: one that changed its start may stand in two days."""
+    best: dict[str, Span] = {}
+    for span in spans:
+        known = best.get(span.span_id)
+        if known is None or completeness(known) < completeness(span):
+            best[span.span_id] = span
+    return (span for span in spans if best[span.span_id] is span)
 
 
 _OUTCOMES = {"ok": "success", "unset": "success", "error": "failure"}

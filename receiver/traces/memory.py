@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from receiver.clock import Clock, now_ns
 from receiver.traces.port import Found
 from receiver.traces.span import Span
 from receiver.traces.stored import completeness
@@ -12,9 +13,11 @@ class MemorySpans:
 
     name = "memory"
 
-    def __init__(self, trace_max_spans: int) -> None:
+    def __init__(self, trace_max_spans: int, clock: Clock = now_ns) -> None:
         self._max = trace_max_spans
+        self._clock = clock
         self._spans: dict[tuple[str, str, str], Span] = {}
+        self._put_ns: dict[tuple[str, str, str], int] = {}
         self._cursors: dict[str, int] = {}
 
     def prepare(self) -> None:
@@ -27,6 +30,13 @@ class MemorySpans:
             known = self._spans.get(key)
             if known is None or completeness(known) < completeness(span):
                 self._spans[key] = span
+                self._put_ns[key] = self._clock()
+
+    def expire(self, before_ns: int) -> bool:
+        """See :class:`~receiver.traces.port.SpanStore`."""
+        for key in [key for key, put_ns in self._put_ns.items() if put_ns < before_ns]:
+            del self._spans[key], self._put_ns[key]
+        return False
 
     def advance(self, log: str, cursor: int) -> None:
         """See :class:`~receiver.traces.port.SpanStore`."""

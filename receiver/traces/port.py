@@ -41,6 +41,12 @@ class SpanStore(TraceSource, Protocol):
         (Less complete: fewer attributes, or an earlier end.)
         """
 
+    def expire(self, before_ns: int) -> bool:
+        """Delete a bounded part of the spans put before that moment; whether there may be more of them.
+
+        A store of daily partitions deletes those days as a whole, by the spans' own time.
+        """
+
     def advance(self, log: str, cursor: int) -> None:
         """Make *cursor* durable as the place in the spool of *log* before which every span is decided on."""
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import orjson
 
+from receiver.clock import Clock, now_ns
 from receiver.errors import Damaged, Unavailable
 from receiver.sqlite import open_reader, open_writer
 from receiver.traces.port import Found
@@ -30,16 +31,29 @@ _MIGRATIONS = (
     ) WITHOUT ROWID;
     CREATE TABLE cursor (log TEXT PRIMARY KEY, position INTEGER NOT NULL) WITHOUT ROWID;
     """,
+    # How old the spans are that are there already is not known: they count as put at this moment.
+    """
+    ALTER TABLE span ADD COLUMN put_ns INTEGER NOT NULL DEFAULT 0;
+    UPDATE span SET put_ns = CAST(strftime('%s', 'now') AS INTEGER) * 1000000000;
+    CREATE INDEX span_by_age ON span (put_ns);
+    """,
 )
 # Times of OTLP are unsigned; what lies beyond SQLite's integers is compared as its largest.
 _INTEGER_MAX = 2**63 - 1
 _PUT = """
-    INSERT INTO span VALUES (?, ?, ?, ?, ?, ?, ?)
+    INSERT INTO span VALUES (?, ?, ?, ?, ?, ?, ?, ?)
     ON CONFLICT DO UPDATE SET
         start_ns = excluded.start_ns, end_ns = excluded.end_ns,
-        attributes = excluded.attributes, stored = excluded.stored
+        attributes = excluded.attributes, stored = excluded.stored, put_ns = excluded.put_ns
     WHERE (end_ns, attributes) < (excluded.end_ns, excluded.attributes)
 """
+_EXPIRE = """
+    DELETE FROM span WHERE (trace_id, tenant, span_id) IN (
+        SELECT trace_id, tenant, span_id FROM span WHERE put_ns < ? ORDER BY put_ns LIMIT ?
+    )
+"""
+#: Spans deleted at once, so that a put never waits long.
+EXPIRED_MAX = 1_000
 _TRACE = "SELECT stored FROM span WHERE trace_id = ? AND tenant = ? ORDER BY start_ns, span_id LIMIT ?"
 
 
@@ -48,9 +62,10 @@ class SqliteSpans:
 
     name = "sqlite"
 
-    def __init__(self, data_dir: Path, trace_max_spans: int, *, write: bool) -> None:
+    def __init__(self, data_dir: Path, trace_max_spans: int, *, write: bool, clock: Clock = now_ns) -> None:
         path = data_dir / FILE
         self._max = trace_max_spans
+        self._clock = clock
         self._turn = threading.Lock()
         self._connection = open_writer(path, _MIGRATIONS) if write else open_reader(path)
 
@@ -59,7 +74,8 @@ class SqliteSpans:
 
     def put(self, spans: Sequence[Span]) -> None:
         """See :class:`~receiver.traces.port.SpanStore`. One transaction: a crash leaves all of them or none."""
-        rows = [_row(span) for span in spans]
+        put_ns = self._clock()
+        rows = [(*_row(span), put_ns) for span in spans]
         with self._turn, _answering():
             self._connection.execute("BEGIN IMMEDIATE")
             try:
@@ -69,6 +85,11 @@ class SqliteSpans:
                 if self._connection.in_transaction:
                     self._connection.execute("ROLLBACK")
                 raise
+
+    def expire(self, before_ns: int) -> bool:
+        """See :class:`~receiver.traces.port.SpanStore`."""
+        with self._turn, _answering():
+            return self._connection.execute(_EXPIRE, (before_ns, EXPIRED_MAX)).rowcount == EXPIRED_MAX
 
     def advance(self, log: str, cursor: int) -> None:
         """See :class:`~receiver.traces.port.SpanStore`."""

@@ -30,7 +30,7 @@ class _Trace:
 
 
 class Waiting:
-    """Bounded: at most *max_spans* wait; the trace silent for longest goes first, its spans counted in ``dropped``.
+    """At most *max_spans* are to wait; the trace silent for longest is due first, its spans counted in ``dropped``.
 
     Remembers which stretch of the spool each span came from: before ``undecided_from`` every span is either
     handed out or given up.
@@ -46,6 +46,11 @@ class Waiting:
     def __len__(self) -> int:
         return self._count
 
+    @property
+    def too_many(self) -> bool:
+        """Whether more wait than are to."""
+        return self._count > self._max
+
     def add(self, start: int, received_ns: int, spans: Sequence[Span]) -> None:
         """Keep *spans*, which came at position *start* of the spool."""
         for span in spans:
@@ -55,8 +60,6 @@ class Waiting:
             self._traces.move_to_end(trace_of(span))
         self._count += len(spans)
         self._arrivals.append(_Arrival(start, frozenset(map(trace_of, spans))))
-        while self._count > self._max:
-            self.dropped += len(self.take(next(iter(self._traces))))
 
     def take(self, trace: Trace) -> list[Span]:
         """The spans that wait for *trace*, which wait no more."""
@@ -66,13 +69,23 @@ class Waiting:
         self._count -= len(taken.spans)
         return taken.spans
 
-    def expire(self, silent_since_ns: int) -> None:
-        """Give up the traces of which nothing came since that moment: no audit entry of theirs did."""
-        while self._traces:
-            trace, waiting = next(iter(self._traces.items()))
-            if waiting.last_ns >= silent_since_ns:
-                return
-            self.take(trace)
+    def due(self, silent_since_ns: int, most: int) -> list[Trace]:
+        """At most *most* traces of which nothing came since that moment, and those that are too many."""
+        due: list[Trace] = []
+        excess = self._count - self._max
+        for trace, waiting in self._traces.items():
+            if len(due) == most or (waiting.last_ns >= silent_since_ns and excess <= 0):
+                break
+            due.append(trace)
+            excess -= len(waiting.spans)
+        return due
+
+    def drop(self, traces: Sequence[Trace], silent_since_ns: int) -> None:
+        """Give up *traces*; the spans of one that might have waited longer are counted."""
+        for trace in traces:
+            early = trace in self._traces and self._traces[trace].last_ns >= silent_since_ns
+            spans = self.take(trace)
+            self.dropped += len(spans) if early else 0
 
     def undecided_from(self, end: int) -> int:
         """The spool's position before which nothing waits; *end* when nothing waits at all."""

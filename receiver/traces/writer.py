@@ -7,6 +7,7 @@ from itertools import takewhile
 from google.protobuf.message import DecodeError
 
 from otel_audit.canonical import unix_ns
+from otel_audit.entry import Entry
 from otel_audit.wire import PREFIX
 from receiver.clock import SECOND_NS, Clock, now_ns
 from receiver.config import Traces
@@ -15,16 +16,23 @@ from receiver.journal import JournalReader, Row, entry_of
 from receiver.spool import Spooled, SpoolReader
 from receiver.traces.audited import Audited
 from receiver.traces.decode import spans_of
+from receiver.traces.elsewhere import ASKED_MAX, Index, entries_of
 from receiver.traces.facts import lacking
 from receiver.traces.port import SpanStore
-from receiver.traces.span import Span
+from receiver.traces.quiet import Quiet
+from receiver.traces.redaction import redacted
+from receiver.traces.retention import Retention
+from receiver.traces.span import Span, Trace
 from receiver.traces.tail import begin_at
-from receiver.traces.teller import Amend, Teller
+from receiver.traces.teller import Teller
 from receiver.traces.waiting import Waiting, trace_of
 
 READ_MAX_BYTES = 4 * 1024 * 1024
 BATCH_MAX_ROWS = 1_000
 BACKOFF_S = 1.0
+#: So long traces that are to be given up are gathered for one question.
+DECIDE_EVERY_NS = SECOND_NS
+
 
 #: An entry's partition: by its time (nanoseconds) and whether it is an outlier.
 PartitionOf = Callable[[int, bool], str]
@@ -45,7 +53,7 @@ class TraceWriter:
         store: SpanStore,
         spool: SpoolReader,
         journal: JournalReader,
-        amend: Amend,
+        index: Index,
         partition_of: PartitionOf,
         clock: Clock = now_ns,
         poll_s: float = 0.05,
@@ -58,11 +66,15 @@ class TraceWriter:
         self._clock = clock
         self._poll_s = poll_s
         self._audited = Audited()
-        self._teller = Teller(self._audited, store, amend)
+        self._index = index
+        self._teller = Teller(self._audited, store, index.amend)
+        self._quiet = Quiet()
+        self._retention = Retention(store, settings.retain_days, clock)
         self._waiting = Waiting(settings.waiting_max_spans)
         self._to_put: list[Span] = []
         self._seq = 0
         self._decided = 0
+        self._decide_at_ns = 0
         self.position = 0
         self.lag_s = 0.0
         self.problem: str | None = None
@@ -135,10 +147,11 @@ class TraceWriter:
             spooled = list(takewhile(lambda request: request.received_ns <= heard_until_ns, spooled))
         self._sort(spooled)
         self._put()
-        self._waiting.expire(heard_until_ns - int(self._settings.wait_s * SECOND_NS))
         self._advance()
+        self._decide(heard_until_ns - int(self._settings.wait_s * SECOND_NS))
         more_to_tell = self._teller.tell(self._clock())
-        return bool(rows or spooled or more_to_tell)
+        # Old spans go when there is nothing better to do.
+        return bool(rows or spooled or more_to_tell) or self._retention.step()
 
     # -- entries
 
@@ -147,19 +160,53 @@ class TraceWriter:
         rows = self._journal.read(self._seq, BATCH_MAX_ROWS)
         for row in rows:
             if row.kind == "entry":
-                self._hear_of_entry(row)
+                self._hear_of_row(row)
             self._seq = row.seq
         return rows
 
-    def _hear_of_entry(self, row: Row) -> None:
+    def _hear_of_row(self, row: Row) -> None:
         entry = entry_of(row, self._journal.log)
+        self._hear_of(entry, self._partition_of(unix_ns(entry.timestamp), row.outlier))
+
+    def _hear_of(self, entry: Entry, partition: str) -> None:
         # What the receiver itself does is no reason to keep the spans of its own telemetry.
         if entry.trace_id is None or entry.action.startswith(PREFIX):
             return
         trace = (entry.tenant, entry.trace_id)
-        self._audited.hear_of(trace, lacking(entry, self._partition_of(unix_ns(entry.timestamp), row.outlier)))
+        self._audited.hear_of(trace, lacking(entry, partition))
         self._teller.look_at(trace)
         self._to_put += self._waiting.take(trace)
+
+    def _decide(self, silent_since_ns: int) -> None:
+        """Give up the traces that waited long enough, or are too many, unless the index knows an entry of theirs.
+
+        Another receiver may have it, or it came before what is remembered. An index that is away keeps them waiting,
+        as many as may wait.
+        """
+        if self._clock() < self._decide_at_ns and not self._waiting.too_many:
+            return
+        try:
+            while due := self._waiting.due(silent_since_ns, ASKED_MAX):
+                self._hear_from_index(due)
+                self._waiting.drop(due, silent_since_ns)
+                self._put()
+                self._advance()
+            self._hear_of_others(silent_since_ns)
+        except Unavailable:
+            self._waiting.drop(self._waiting.due(0, self._settings.waiting_max_spans), 0)
+            raise
+        self._decide_at_ns = self._clock() + DECIDE_EVERY_NS
+
+    def _hear_of_others(self, silent_since_ns: int) -> None:
+        """Of the traces whose spans are put, the entries that went to other receivers: they are told by us."""
+        silent = self._quiet.silent_since(silent_since_ns, ASKED_MAX)
+        if silent and self._index.is_shared(self._journal.log):
+            self._hear_from_index(silent)
+        self._quiet.forget(silent)
+
+    def _hear_from_index(self, traces: Sequence[Trace]) -> None:
+        for placed in entries_of(self._index, traces):
+            self._hear_of(placed.entry, placed.partition)
 
     # -- spans
 
@@ -175,9 +222,10 @@ class TraceWriter:
     def _put(self) -> None:
         """Put what is to be put. Where the store is away it stays, nothing more is read, and the cursor stands."""
         if self._to_put:
-            self._store.put(self._to_put)
+            self._store.put([redacted(span) for span in self._to_put])
             for trace in dict.fromkeys(map(trace_of, self._to_put)):
                 self._teller.look_at(trace)
+                self._quiet.heard(trace, self._clock())
             self._to_put = []
 
     def _is_kept(self, span: Span) -> bool:

@@ -31,7 +31,8 @@ FILTERS: dict[str, tuple[Any, dict[str, Any], dict[str, Any]]] = {
     "session_id": ("s-1", {"session_id": "s-1"}, {"session_id": None}),
     "trace_id": ("a" * 32, {"trace_id": "a" * 32}, {"trace_id": "b" * 32}),
     "request_id": ("r-1", {"request_id": "r-1"}, {"request_id": "r-2"}),
-    "related": ("order:1001", {"related": ("cart:1", "order:1001")}, {"related": ("order:10011",)}),
+    "related": (("order:1001", "cart:2"), {"related": ("cart:1", "order:1001")}, {"related": ("order:10011",)}),
+    "traces": (("b" * 32, "a" * 32), {"trace_id": "a" * 32}, {"trace_id": "c" * 32}),
     "status_code_min": (500, {"status_code": 503}, {"status_code": 499}),
     "since_ns": (NOON_NS, {"timestamp": rfc3339(NOON_NS)}, {"timestamp": rfc3339(NOON_NS - 1)}),
     "until_ns": (NOON_NS, {"timestamp": rfc3339(NOON_NS - 1)}, {"timestamp": rfc3339(NOON_NS)}),
@@ -123,7 +124,7 @@ class EntryIndexContract:
         index.put(LOG, filed(second), cursor=2)
         assert index.get("default", event_id(1)) == first
         assert ids(index, Query(words=("second",))) == []
-        assert ids(index, Query(related="a:2")) == []
+        assert ids(index, Query(related=("a:2",))) == []
 
     def test_a_cursor_is_zero_before_the_first_put(self, index: EntryIndex) -> None:
         """An index that knows nothing of a log says so."""
@@ -135,6 +136,14 @@ class EntryIndexContract:
         index.put("another/log", filed(entry(2)), cursor=3)
         index.put(LOG, filed(entry(3)), cursor=9)
         assert (index.cursor(LOG), index.cursor("another/log")) == (9, 3)
+
+    def test_another_receiver_is_known_by_its_log(self, index: EntryIndex) -> None:
+        """One's own entries, of whatever run, make nobody else."""
+        index.put(LOG, filed(entry(1)), cursor=1)
+        assert not index.is_shared(LOG)
+        index.put("another/log", filed(entry(2)), cursor=1)
+        assert index.is_shared(LOG)
+        assert index.is_shared("another/log")
 
     def test_a_cursor_moves_without_entries(self, index: EntryIndex) -> None:
         """Rows of the journal that are no entries are passed by."""
@@ -154,6 +163,43 @@ class EntryIndexContract:
         index.prepare([PARTITION, "2026.12", "outlier"])
         assert ids(index, Query()) == [event_id(1)]
 
+    # -- traces -------------------------------------------------------------------------------------------
+
+    def test_the_entries_of_many_traces_are_one_question(self, index: EntryIndex) -> None:
+        """Those of each tenant's traces, the receiver's own too, and no others; no more than are asked for."""
+        one, other, none = "a" * 32, "b" * 32, "c" * 32
+        wanted = [
+            entry(1, trace_id=one),
+            entry(2, trace_id=one, action="audit.log.read"),
+            entry(3, trace_id=other, tenant="acme"),
+        ]
+        rest = [entry(4, trace_id=one, tenant="acme"), entry(5, trace_id=none), entry(6, trace_id=None)]
+        index.put(LOG, filed(*wanted, *rest), cursor=1)
+        asked = [("default", one), ("acme", other), ("nobody", one), ("default", "d" * 32)]
+        found = sorted((each.entry for each in index.of_traces(asked, 10)), key=lambda each: each.event_id)
+        assert found == wanted
+        assert len(index.of_traces(asked, 2)) == 2
+        assert index.of_traces([("default", "d" * 32)], 10) == []
+
+    def test_no_entries_of_a_trace_before_the_first_put(self, index: EntryIndex) -> None:
+        """An empty index knows none."""
+        assert index.of_traces([("default", "a" * 32)], 10) == []
+        assert not index.is_shared(LOG)
+
+    def test_an_entry_of_another_span_is_not_amended(self, index: EntryIndex) -> None:
+        """What a span shows belongs to the entry on it, whoever else used its id."""
+        index.put(LOG, filed(entry(1, span_id="a" * 16)), cursor=1)
+        with self.settled(index):
+            assert index.amend(PARTITION, "default", event_id(1), {"path": "/b"}, "b" * 16)
+        found = index.get("default", event_id(1))
+        assert found is not None
+        assert found.path is None
+        with self.settled(index):
+            assert index.amend(PARTITION, "default", event_id(1), {"path": "/a"}, "a" * 16)
+        found = index.get("default", event_id(1))
+        assert found is not None
+        assert found.path == "/a"
+
     # -- getting ------------------------------------------------------------------------------------------
 
     def test_an_unknown_id_gives_none(self, index: EntryIndex) -> None:
@@ -171,7 +217,7 @@ class EntryIndexContract:
         assert index.get("default", event_id(1)) == ours
         assert index.search(Query()).entries == (ours,)
         assert ids(index, Query(tenant="acme")) == [event_id(2), event_id(1)]
-        assert ids(index, Query(related="order:1")) == []
+        assert ids(index, Query(related=("order:1",))) == []
         assert ids(index, Query(tenant="nobody")) == []
 
     # -- searching ----------------------------------------------------------------------------------------
@@ -427,7 +473,7 @@ class EntryIndexContract:
         assert back == entry(1, reason="r", related=("order:1",), **shown, seen=tuple(shown))
         for query in (Query(status_code_min=500), Query(ip_address="203.0.113.9")):
             assert index.search(query).entries == (back,)
-        for query in (Query(related="order:1"), Query(words=("r",))):
+        for query in (Query(related=("order:1",)), Query(words=("r",))):
             assert ids(index, query) == [event_id(1)]
 
     def test_amending_replaces_nothing(self, index: EntryIndex) -> None:

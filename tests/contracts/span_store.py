@@ -2,6 +2,9 @@
 
 from typing import ClassVar
 
+import pytest
+
+from receiver.clock import DAY_NS
 from receiver.traces.port import SpanStore
 from receiver.traces.span import SpanError
 from tests.contracts.spans import START_NS, TRACE, span
@@ -11,10 +14,25 @@ LOG = "otel-audit/0123456789ab"
 TRACE_MAX_SPANS = 5
 
 
+class Moment:
+    """A clock that stands where it is put."""
+
+    def __init__(self) -> None:
+        self.ns = START_NS
+
+    def __call__(self) -> int:
+        return self.ns
+
+
 class SpanStoreContract:
-    """Subclass, say how to open a store (fixture ``store``), and be held to every promise of the port."""
+    """Subclass, say how to open a store (fixture ``store``, by the clock ``now``), and be held to every promise."""
 
     excused: ClassVar[dict[str, str]] = {}
+
+    @pytest.fixture
+    def now(self) -> Moment:
+        """The time by the store's clock: when the spans of the tests begin."""
+        return Moment()
 
     def test_a_trace_not_put_is_empty(self, store: SpanStore):
         """Asking for what is not there is no error."""
@@ -92,6 +110,29 @@ class SpanStoreContract:
         """An empty put changes nothing."""
         store.put([])
         assert store.trace("default", TRACE).spans == ()
+
+    def test_a_repeat_is_one_span_whatever_day_it_says(self, store: SpanStore):
+        """Its start may change with what is known of it, over a day's end and beyond what is believed."""
+        late = span(1, start_ns=START_NS + DAY_NS, attributes={"a": 1})
+        store.put([span(1, start_ns=START_NS, end_ns=0), span(1, start_ns=0, end_ns=1), span(2)])
+        store.put([late])
+        store.put([span(1, start_ns=START_NS)])
+        assert store.trace("default", TRACE).spans == (span(2), late)
+
+    def test_old_spans_go_and_young_ones_stay(self, store: SpanStore, now: Moment):
+        """Those put before that moment, wrong clocks included; what is put again later stays."""
+        store.put([span(1), span(2), span(3, start_ns=0, end_ns=0), span(4, start_ns=2**64 - 1, end_ns=2**64 - 1)])
+        now.ns = START_NS + 20 * DAY_NS
+        begun = now.ns + 1
+        store.put([span(5, start_ns=begun), span(6, start_ns=1, end_ns=1)])
+        assert not store.expire(START_NS)
+        assert len(store.trace("default", TRACE).spans) == TRACE_MAX_SPANS
+        while store.expire(START_NS + 10 * DAY_NS):
+            pass
+        left = store.trace("default", TRACE).spans
+        assert left == (span(6, start_ns=1, end_ns=1), span(5, start_ns=begun))
+        store.put([span(1, start_ns=begun)])
+        assert len(store.trace("default", TRACE).spans) == 3
 
     def test_times_out_of_this_world_are_kept(self, store: SpanStore):
         """A span from 1970 or with the largest time OTLP knows is kept like any other."""

@@ -169,3 +169,13 @@ def test_gaps_are_listed(url: str, receiver: Receiver):
     assert _run(url, "gaps", "--state", "wrong")[0] == 2
     code, text = _run(url, "gaps", "--json")
     assert json.loads(text)["streams"][0]["missing"] == [[2, 3]]
+
+
+def test_a_journey_is_a_table_of_steps(url: str, receiver: Receiver, monkeypatch: pytest.MonkeyPatch):
+    """With the time between them; 1 when nothing names it."""
+    monkeypatch.setenv("COLUMNS", "200")
+    receiver.store(entry(31, related=("order:o-9",)), entry(33, related=("order:o-9",)))
+    code, text = _run(url, "journey", "order", "o-9")
+    assert code == 0
+    assert "2.000 s" in text
+    assert _run(url, "journey", "order", "none")[0] == 1

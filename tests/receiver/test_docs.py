@@ -26,12 +26,20 @@ def settings() -> Iterator[tuple[str, str, str]]:
     """Name, default and meaning of every setting."""
     for name, field in Settings.model_fields.items():
         if isinstance(field.annotation, type) and issubclass(field.annotation, Section):
-            inner = field.annotation.model_fields
-            yield from ((f"{name}.{key}", shown(each.default), each.description or "") for key, each in inner.items())
+            yield from of_section(name, field.annotation)
         else:
             yield name, shown(field.default), field.description or ""
     for credential in (Token, ClientCertificate):
         yield from of_credential(credential)
+
+
+def of_section(place: str, section: type[Section]) -> Iterator[tuple[str, str, str]]:
+    """A section's settings, and those of the sections in it."""
+    for key, field in section.model_fields.items():
+        if isinstance(field.annotation, type) and issubclass(field.annotation, Section):
+            yield from of_section(f"{place}.{key}", field.annotation)
+        else:
+            yield f"{place}.{key}", shown(field.default), field.description or ""
 
 
 def of_credential(credential: type[Section]) -> Iterator[tuple[str, str, str]]:

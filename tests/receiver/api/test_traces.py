@@ -3,7 +3,9 @@
 import pytest
 from fastapi.testclient import TestClient
 
+from otel_audit.canonical import rfc3339
 from receiver.api.app import create_app
+from receiver.clock import DAY_NS, now_ns
 from receiver.config import Settings, Traces
 from receiver.errors import Unavailable
 from tests.contracts.entries import entry, event_id
@@ -34,6 +36,29 @@ def test_entries_without_spans_stand_alone_with_a_warning(receiver: Receiver, ap
     answer = api.get(f"/api/v1/traces/{TRACE}").json()
     assert (answer["spans"], answer["complete"], len(answer["entries"])) == ([], False, 1)
     assert any("no spans of this trace" in warning for warning in answer["warnings"])
+
+
+def test_without_spans_kept_none_are_asked_for(receiver: Receiver):
+    """``traces.keep: none`` is said, nothing is unavailable, and what is not known is not found."""
+    receiver.store(entry(1, trace_id=TRACE, span_id=SPAN))
+    (receiver.data_dir / "spans.db").unlink()
+    settings = Settings(data_dir=receiver.data_dir, traces=Traces(keep="none"))
+    with TestClient(create_app(settings), base_url="http://127.0.0.1") as api:
+        answer = api.get(f"/api/v1/traces/{TRACE}").json()
+        unknown = [api.get(f"/api/v1/traces/{'c' * 32}{rest}").status_code for rest in ("", "/entries")]
+    assert (answer["spans"], len(answer["entries"])) == ([], 1)
+    assert answer["warnings"] == ["the spans of this trace: off, for no spans are kept here (traces.keep: none)"]
+    assert unknown == [404, 404]
+
+
+def test_an_expired_trace_says_so(receiver: Receiver, api: TestClient):
+    """Its entries are older than spans are kept: that they have gone is known, not guessed."""
+    old = rfc3339(now_ns() - 31 * DAY_NS)
+    receiver.store(entry(1, trace_id=TRACE, span_id=SPAN, timestamp=old, received_at=old))
+    said = "have expired: they are kept for 30 days (traces.retain_days)"
+    assert api.get(f"/api/v1/traces/{TRACE}").json()["warnings"] == [f"the spans of this trace {said}"]
+    receiver.spans.put([span(1)])
+    assert api.get(f"/api/v1/traces/{TRACE}").json()["warnings"] == [f"some spans of this trace {said}"]
 
 
 def test_a_trace_without_entries_has_none(receiver: Receiver, api: TestClient):

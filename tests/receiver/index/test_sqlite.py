@@ -121,7 +121,7 @@ def plan(tmp_path: Path, query: Query) -> str:
         (Query(session_id="x"), "by_session_id"),
         (Query(ip_address="x"), "by_ip_address"),
         (Query(request_id="x"), "by_request_id"),
-        (Query(related="order:1"), "INTEGER PRIMARY KEY"),
+        (Query(related=("order:1",)), "INTEGER PRIMARY KEY"),
         (Query(words=("x",), since_ns=5), "INTEGER PRIMARY KEY"),
     ],
 )
@@ -174,7 +174,7 @@ _queries = st.builds(
     actions=st.lists(_patterns, max_size=2).map(tuple),
     **dict.fromkeys(("user_id", "resource_id", "ip_address"), st.none() | st.none() | _texts),
     outcome=st.none() | st.just("failure"),
-    related=st.none() | st.sampled_from(["o:1", "p:1"]),
+    related=st.lists(st.sampled_from(["o:1", "p:1"]), max_size=2, unique=True).map(tuple),
     status_code_min=_status,
     since_ns=st.none() | _moments,
     until_ns=st.none() | _moments,

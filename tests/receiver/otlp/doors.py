@@ -9,19 +9,18 @@ from typing import Any
 
 import grpc.aio
 import httpx
-from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceResponse
 
 from receiver import config
 from receiver.accept import Accept
-from receiver.config import Address, Token
+from receiver.config import Token
 from receiver.journal import Journal, JournalReader, Row
-from receiver.otlp.grpc import SERVICE, GrpcServer
+from receiver.otlp.grpc import GrpcServer
 from receiver.otlp.http import HttpEndpoint
-from receiver.otlp.service import TraceService
+from receiver.otlp.service import OtlpService
+from receiver.otlp.signal import SIGNALS, TRACES, Signal
 from receiver.senders import Senders
 from receiver.spool import SpoolReader, SpoolWriter
 
-METHOD = f"/{SERVICE}/Export"
 MAX_BYTES = 200_000
 TOKENS = tuple(
     Token(name=name, sha256=sha256(name.encode()).hexdigest(), role=role, tenant=tenant)
@@ -32,28 +31,34 @@ TOKENS = tuple(
 class Doors:
     """A receiver's ways in, without its processes."""
 
-    def __init__(self, data_dir: Path, tokens: Sequence[Token], in_flight_max: int) -> None:
+    def __init__(self, data_dir: Path, tokens: Sequence[Token], **settings: Any) -> None:
         self.data_dir = data_dir
         self.journal = Journal.open(data_dir, config.Journal())
         self.spool = SpoolWriter(data_dir / "spool", 1 << 20)
         self.accept = Accept(self.journal)
-        self.service = TraceService(self.accept, Senders(config.Auth(tokens=tuple(tokens))), self.spool, 2555)
-        self.endpoint = HttpEndpoint(self.service, MAX_BYTES, in_flight_max)
+        self.service = OtlpService(self.accept, Senders(config.Auth(tokens=tuple(tokens))), self.spool, 2555)
+        services = dict.fromkeys(SIGNALS, self.service)
+        otlp = config.Otlp(grpc="127.0.0.1:0", request_max_bytes=MAX_BYTES, **settings)
+        self.endpoint = HttpEndpoint(services, otlp)
         self.http = httpx.AsyncClient(transport=httpx.ASGITransport(self.endpoint), base_url="http://receiver")
-        self.grpc = GrpcServer(self.service, Address("127.0.0.1:0"), MAX_BYTES)
+        self.grpc = GrpcServer(services, otlp)
 
-    async def post(self, body: bytes, content_type: str = "application/x-protobuf", **headers: str) -> httpx.Response:
+    async def post(
+        self, body: bytes, content_type: str = "application/x-protobuf", path: str = "/v1/traces", **headers: str
+    ) -> httpx.Response:
         """Send *body* over HTTP."""
         named = {name.replace("_", "-"): value for name, value in headers.items()}
-        return await self.http.post("/v1/traces", content=body, headers={"content-type": content_type, **named})
+        return await self.http.post(path, content=body, headers={"content-type": content_type, **named})
 
-    async def call(self, body: bytes, token: str | None = None, **options: Any) -> tuple[Any, dict[str, str | bytes]]:
+    async def call(
+        self, body: bytes, token: str | None = None, signal: Signal = TRACES, **options: Any
+    ) -> tuple[Any, dict[str, str | bytes]]:
         """Send *body* over gRPC: the answer and its trailers. AioRpcError when it is refused."""
         metadata = () if token is None else (("authorization", f"Bearer {token}"),)
         async with grpc.aio.insecure_channel(f"127.0.0.1:{self.grpc.port}") as channel:
-            method = channel.unary_unary(METHOD)
+            method = channel.unary_unary(f"/{signal.service}/Export")
             calling = method(body, metadata=metadata, timeout=10, **options)
-            answer = ExportTraceServiceResponse.FromString(await calling)
+            answer = signal.response.FromString(await calling)
             return answer, dict(await calling.trailing_metadata() or ())
 
     def rows(self) -> list[Row]:
@@ -67,8 +72,8 @@ class Doors:
 
 
 @contextlib.asynccontextmanager
-async def _opened(data_dir: Path, tokens: Sequence[Token], in_flight_max: int) -> AsyncIterator[Doors]:
-    doors = Doors(data_dir, tokens, in_flight_max)
+async def _opened(data_dir: Path, tokens: Sequence[Token], **settings: Any) -> AsyncIterator[Doors]:
+    doors = Doors(data_dir, tokens, **settings)
     await doors.grpc.start()
     try:
         yield doors
@@ -83,12 +88,12 @@ def through(
     data_dir: Path,
     what: Callable[[Doors], Awaitable[None]],
     tokens: Sequence[Token] = (),
-    in_flight_max: int = 8,
+    **settings: Any,
 ) -> None:
-    """Run *what* with open doors."""
+    """Run *what* with open doors; *settings* are those of ``otlp``."""
 
     async def run() -> None:
-        async with _opened(data_dir, tokens, in_flight_max) as doors:
+        async with _opened(data_dir, tokens, **settings) as doors:
             await what(doors)
 
     asyncio.run(run())

@@ -12,7 +12,9 @@ from otel_audit.canonical import derived_event_id, rfc3339
 from otel_audit.entry import Entry
 from receiver.clock import DAY_NS
 from receiver.journal import Draft, Row, entry_of
-from receiver.otlp.extract import Extracted, Reception, extract
+from receiver.otlp.events import span_events
+from receiver.otlp.extract import Extracted, Reception
+from receiver.otlp.extract import extract as extract_events
 from tests.receiver.otlp.requests import (
     CARRIER_SPAN,
     INNER_SPAN,
@@ -29,6 +31,10 @@ from tests.receiver.otlp.requests import (
 
 ID = "0192f0c1-2345-7abc-8def-0123456789ab"
 RECEPTION = Reception(NOON + SECOND, "default", "shop-token", "10.0.0.7")
+
+
+def extract(whole: ExportTraceServiceRequest, reception: Reception) -> Extracted:
+    return extract_events(span_events(whole), reception)
 
 
 def entry(draft: Draft) -> Entry:
@@ -290,3 +296,22 @@ def test_a_stream_report_is_no_entry() -> None:
     (draft,) = extracted.reports
     assert draft.kind == "report"
     assert orjson.loads(draft.values)["source"]["id"] == "s"
+
+
+@pytest.mark.parametrize(
+    ("minutes", "marks"), [(-5.1, ("ahead",)), (-5, ()), (0, ()), (5, ()), (5.1, ("late",)), (3000, ("late",))]
+)
+def test_an_event_far_from_its_receipt_is_marked(minutes: float, marks: tuple[str, ...]) -> None:
+    """More than five minutes before or after: a wrong clock, or a long way here; nearer ones are not."""
+    received_ns = NOON + int(minutes * 60) * SECOND
+    found = only(request(span(event(audit__reason="x"))), Reception(received_ns))
+    assert found.anomalies == marks
+
+
+def test_the_same_event_on_its_span_and_on_a_carrier_is_one() -> None:
+    """What a repeat is compared by does not change with what carries it."""
+    own = request(span(event(audit__record__id=ID, audit__reason="x")))
+    carrier = span(event(audit__record__id=ID, audit__reason="x"), span_id=CARRIER_SPAN, parent=INNER_SPAN)
+    there = [extract(each, RECEPTION).entries[0] for each in (own, request(carrier, scope=wire.SCOPE))]
+    assert there[0].event_id == there[1].event_id
+    assert there[0].digest == there[1].digest

@@ -1,16 +1,20 @@
 """OTLP over gRPC."""
 
+import asyncio
 from pathlib import Path
+from typing import Any
 
 import grpc
 import grpc.aio
 import pytest
 from google.rpc.error_details_pb2 import RetryInfo
 from google.rpc.status_pb2 import Status
+from grpc_health.v1 import health_pb2, health_pb2_grpc
 
-from receiver.config import Address
+from receiver.config import Otlp
 from receiver.errors import Busy, WrongSettings
 from receiver.otlp.grpc import GrpcServer, peer_address
+from receiver.otlp.signal import LOGS, TRACES
 from tests.receiver.otlp.doors import MAX_BYTES, TOKENS, Doors, through
 from tests.receiver.otlp.requests import event, request, span
 
@@ -116,6 +120,54 @@ def test_a_port_that_is_taken_is_a_wrong_setting(tmp_path: Path) -> None:
 
     async def what(doors: Doors) -> None:
         with pytest.raises(WrongSettings, match=r"otlp\.grpc"):
-            GrpcServer(doors.service, Address(f"127.0.0.1:{doors.grpc.port}"), 1024)
+            GrpcServer({}, Otlp(grpc=f"127.0.0.1:{doors.grpc.port}"))
+
+    through(tmp_path, what)
+
+
+def test_too_many_at_once_are_told_when_to_come_again(tmp_path: Path) -> None:
+    """UNAVAILABLE with RetryInfo, which no sender takes for a refusal."""
+
+    async def what(doors: Doors) -> None:
+        going_on = asyncio.Event()
+        export = doors.service.export
+
+        async def slow(*asked: Any) -> Any:
+            await going_on.wait()
+            return await export(*asked)
+
+        doors.service.export = slow  # type: ignore[method-assign]
+        first = asyncio.create_task(doors.call(BODY))
+        while doors.grpc._in_flight == 0:
+            await asyncio.sleep(0.01)
+        with pytest.raises(grpc.aio.AioRpcError) as refused:
+            await doors.call(BODY)
+        assert refused.value.code() == grpc.StatusCode.UNAVAILABLE
+        assert "google.rpc.retryinfo-bin" in dict(refused.value.trailing_metadata() or ())
+        going_on.set()
+        await first
+        await doors.call(BODY)
+
+    through(tmp_path, what, grpc_in_flight_max=1)
+
+
+def test_it_tells_its_health(tmp_path: Path) -> None:
+    """Serving, as a whole and each service; unknown what is not there; not any more once it ends."""
+
+    async def what(doors: Doors) -> None:
+        async with grpc.aio.insecure_channel(f"127.0.0.1:{doors.grpc.port}") as channel:
+            stub = health_pb2_grpc.HealthStub(channel)
+            for name in ("", TRACES.service, LOGS.service):
+                answer = await stub.Check(health_pb2.HealthCheckRequest(service=name))
+                assert answer.status == health_pb2.HealthCheckResponse.SERVING
+            with pytest.raises(grpc.aio.AioRpcError) as unknown:
+                await stub.Check(health_pb2.HealthCheckRequest(service="other"))
+            assert unknown.value.code() == grpc.StatusCode.NOT_FOUND
+            watch = stub.Watch(health_pb2.HealthCheckRequest(service=""))
+            assert (await watch.read()).status == health_pb2.HealthCheckResponse.SERVING
+            stopping = asyncio.create_task(doors.grpc.stop(1))
+            assert (await watch.read()).status == health_pb2.HealthCheckResponse.NOT_SERVING
+            watch.cancel()
+            await stopping
 
     through(tmp_path, what)

@@ -8,6 +8,7 @@ from typing import Any
 import httpx
 import orjson
 import pytest
+import zstandard
 from google.rpc.status_pb2 import Status
 
 from tests.receiver.otlp.doors import MAX_BYTES, TOKENS, Doors, through
@@ -133,4 +134,67 @@ def test_too_many_at_once_are_asked_to_come_again(tmp_path: Path) -> None:
         going_on.set()
         assert (await first).status_code == 200
 
-    through(tmp_path, what, in_flight_max=1)
+    through(tmp_path, what, http_in_flight_max=1)
+
+
+def test_zstd_is_read(tmp_path: Path) -> None:
+    """Beside gzip and none."""
+
+    async def what(doors: Doors) -> None:
+        response = await doors.post(zstandard.compress(BODY), content_encoding="zstd")
+        assert response.status_code == 200
+        assert len(doors.rows()) == 1
+        bomb = await doors.post(zstandard.compress(bytes(10 * MAX_BYTES)), content_encoding="zstd")
+        assert bomb.status_code == 413
+
+    through(tmp_path, what)
+
+
+def test_a_page_of_a_listed_origin_may_send(tmp_path: Path) -> None:
+    """It asks first, and is answered what it may; another origin, or none, hears nothing of it."""
+    asked = {"access-control-request-method": "POST", "access-control-request-headers": "content-type,traceparent"}
+
+    async def what(doors: Doors) -> None:
+        listed, other = {"origin": "https://shop.example"}, {"origin": "https://evil.example"}
+        preflight = await doors.http.options("/v1/traces", headers=listed | asked)
+        assert (preflight.status_code, preflight.content) == (204, b"")
+        assert preflight.headers["access-control-allow-origin"] == "https://shop.example"
+        assert preflight.headers["access-control-allow-headers"] == "content-type,traceparent"
+        answer = await doors.post(BODY, **listed)
+        assert answer.headers["access-control-allow-origin"] == "https://shop.example"
+        refused = await doors.post(b"\xff", **listed)
+        assert (refused.status_code, "access-control-allow-origin" in refused.headers) == (400, True)
+        assert (await doors.http.options("/v1/traces", headers=other | asked)).status_code == 405
+        assert "access-control-allow-origin" not in (await doors.post(BODY, **other)).headers
+
+    through(tmp_path, what, cors_origins=("https://shop.example",))
+
+
+def test_no_page_may_send_unless_listed(tmp_path: Path) -> None:
+    """The default."""
+
+    async def what(doors: Doors) -> None:
+        answer = await doors.http.options("/v1/traces", headers={"origin": "https://shop.example"})
+        assert (answer.status_code, "access-control-allow-origin" in answer.headers) == (405, False)
+
+    through(tmp_path, what)
+
+
+def test_a_body_that_stalls_is_given_up(tmp_path: Path) -> None:
+    """With an answer that has a sender send again; others are served meanwhile."""
+
+    async def what(doors: Doors) -> None:
+        async def stalling():
+            yield BODY[:5]
+            await asyncio.Event().wait()
+
+        headers = {"content-type": PROTOBUF}
+        stalled = asyncio.create_task(doors.http.post("/v1/traces", content=stalling(), headers=headers))
+        while doors.endpoint._in_flight == 0:
+            await asyncio.sleep(0)
+        assert (await doors.post(BODY)).status_code == 200
+        response = await stalled
+        assert (response.status_code, "did not come within" in response.text) == (503, True)
+        assert doors.endpoint._in_flight == 0
+
+    through(tmp_path, what, read_timeout_s=0.5)

@@ -12,6 +12,7 @@ from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsSer
 
 from receiver.otlp.items import count_items
 from receiver.otlp.metered import HttpAnswers, Traffic, metered
+from receiver.otlp.signal import TRACES
 from receiver.timing import Watched, watched
 from tests.receiver.otlp.doors import TOKENS, Doors, through
 from tests.receiver.otlp.requests import event, request, span
@@ -45,11 +46,11 @@ def test_what_is_no_request_holds_nothing() -> None:
 class _Metered(Doors):
     """Doors with counts: the endpoints are asked through them."""
 
-    def __init__(self, *arguments: Any) -> None:
-        super().__init__(*arguments)
+    def __init__(self, *arguments: Any, **settings: Any) -> None:
+        super().__init__(*arguments, **settings)
         self.traffic = {transport: Traffic(transport, "traces") for transport in ("grpc", "http")}
-        self.endpoint._service = metered(self.service, self.traffic["http"], "http/traces")
-        self.grpc._service = metered(self.service, self.traffic["grpc"], "grpc/traces")
+        self.endpoint._services = {TRACES: metered(self.service, self.traffic["http"], "http/traces")}
+        self.grpc._services = {TRACES: metered(self.service, self.traffic["grpc"], "grpc/traces")}
 
 
 def test_both_transports_count(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -114,7 +115,7 @@ def test_a_request_is_watched_with_its_steps(tmp_path: Path) -> None:
 
     async def what(doors: Doors) -> None:
         service = metered(doors.service, Traffic("grpc", "traces"), "grpc/traces", watch)
-        await service.export(BODY, service.caller(None), None)
+        await service.export(TRACES, BODY, service.caller(None), None)
 
     through(tmp_path, what)
     (request_,) = seen
@@ -128,9 +129,8 @@ def test_steps_belong_to_their_request(tmp_path: Path) -> None:
 
     async def one(doors: Doors, number: int) -> list[str]:
         with watched(str(number)) as request_:
-            await doors.service.export(
-                request(span(event(f"e{number}", audit__x=1))).SerializeToString(), doors.service.caller(None), None
-            )
+            body = request(span(event(f"e{number}", audit__x=1))).SerializeToString()
+            await doors.service.export(TRACES, body, doors.service.caller(None), None)
         return [each.name for each in request_.steps]
 
     async def what(doors: Doors) -> None:
