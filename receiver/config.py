@@ -228,7 +228,7 @@ class Telemetry(Section):
     @field_validator("endpoint")
     @classmethod
     def _is_an_address(cls, endpoint: str | None) -> str | None:
-        if endpoint is not None and not re.match(r"^https?://[^\s/@]+", endpoint):
+        if endpoint is not None and not re.match(r"^https?://[^\s/@]+(/[^\s@]*)?$", endpoint):
             raise ValueError("must be an http(s) address without credentials")
         return None if endpoint is None else endpoint.rstrip("/")
 

@@ -59,6 +59,13 @@ def test_a_follower_that_waits_is_named(well: Receiver, api: TestClient) -> None
     }
 
 
+def test_a_backend_that_takes_nothing_is_named(well: Receiver, api: TestClient) -> None:
+    """Spans wait for it or are dropped; ingest goes on."""
+    well.say("accept", forward={"tempo": {"problem": "UNAVAILABLE"}, "other": {"problem": None}})
+    answer = api.get("/readyz")
+    assert (answer.status_code, answer.json()["behind"]) == (200, ["forward tempo"])
+
+
 def test_a_process_that_does_not_run_is_named(well: Receiver, api: TestClient) -> None:
     """Without it nobody knows how far its followers are."""
     well.stop("follow")
