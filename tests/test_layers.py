@@ -18,8 +18,8 @@ LAYERS = [
     {"acts", "sqlite"},
     {"budget", "claims", "own", "tokens"},
     {"config"},
-    {"row"},
-    {"anyvalue", "clock", "errors", "otlp_json", "feedback", "metrics", "sentence", "timing"},
+    {"otlp_json", "row"},
+    {"anyvalue", "clock", "errors", "feedback", "metrics", "sentence", "timing"},
 ]
 ROW = {name: row for row, names in enumerate(LAYERS) for name in names}
 
