@@ -74,6 +74,12 @@ METRICS: dict[str, Described] = {
         "counter", "requests it will not get, by reason", ("exporter", "reason")
     ),
     "exporter_rejected_items_total": Described("counter", "spans and log records it threw away", _EXPORTER),
+    "exporter_sent_spans_total": Described("counter", "spans that a backend took", _EXPORTER),
+    "exporter_sent_log_records_total": Described("counter", "log records that it took", _EXPORTER),
+    "exporter_send_failed_spans_total": Described("counter", "spans it did not take and that were given up", _EXPORTER),
+    "exporter_send_failed_log_records_total": Described("counter", "log records, likewise", _EXPORTER),
+    "exporter_enqueue_failed_spans_total": Described("counter", "spans its full queue dropped", _EXPORTER),
+    "exporter_enqueue_failed_log_records_total": Described("counter", "log records, likewise", _EXPORTER),
     "exporter_retries_total": Described("counter", "attempts that are made again", _EXPORTER),
     "exporter_queue_size": Described("gauge", "bytes that wait for it", _EXPORTER),
     "exporter_queue_capacity": Described("gauge", "most bytes that may wait for it", _EXPORTER),
@@ -105,6 +111,11 @@ _GOING = {
     "retries": "exporter_retries_total",
     "queue_bytes": "exporter_queue_size",
     "queue_capacity": "exporter_queue_capacity",
+    **{
+        f"{what}_{items}": f"exporter_{what}_{items}_total"
+        for what in ("sent", "send_failed", "enqueue_failed")
+        for items in ("spans", "log_records")
+    },
 }
 _DROPPED = re.compile(r"(?:(?P<what>\w+)_)?dropped_(?P<unit>bytes|spans|events|attributes)")
 _ITEMS = {"traces": "spans", "logs": "log_records"}

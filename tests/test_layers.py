@@ -15,11 +15,11 @@ LAYERS = [
     {"index", "traces", "forward", "seal", "detect", "archive"},
     {"follower", "elastic"},
     {"journal", "last_settings", "outbox", "senders", "spool", "streams", "telemetry"},
-    {"acts", "sqlite"},
+    {"acts", "segments", "sqlite"},
     {"budget", "claims", "own", "tokens"},
     {"config"},
     {"otlp_json", "row"},
-    {"anyvalue", "clock", "errors", "feedback", "metrics", "sentence", "timing"},
+    {"anyvalue", "clock", "errors", "feedback", "items", "metrics", "sentence", "timing"},
 ]
 ROW = {name: row for row, names in enumerate(LAYERS) for name in names}
 

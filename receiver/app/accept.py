@@ -13,6 +13,7 @@ from receiver.app.telling import Telling
 from receiver.app.web import WebServer
 from receiver.config import Address, Settings
 from receiver.errors import ReceiverError
+from receiver.forward.forwarder import Forwarder
 from receiver.journal import Journal
 from receiver.metrics import RunState
 from receiver.otlp.grpc import GrpcServer
@@ -21,11 +22,14 @@ from receiver.otlp.metered import HttpAnswers, Traffic, Transport, metered
 from receiver.otlp.service import OtlpService
 from receiver.otlp.signal import SIGNALS
 from receiver.outbox import Outboxes
+from receiver.segments import segments
 from receiver.senders import Senders
-from receiver.spool import SpoolWriter, segments
+from receiver.spool import SpoolWriter
 
 #: Requests begun before the end have so long to be answered.
 GRACE_S = 5.0
+#: What waits in memory for a backend has so long to be sent.
+FORWARD_GRACE_S = 3.0
 STATE_EVERY_S = 1.0
 
 _LOG = logging.getLogger(__name__)
@@ -50,7 +54,10 @@ async def _serve(settings: Settings) -> None:
         opened.push_async_callback(drain.once)  # what was said last, the end of this process too
         telling = opened.enter_context(Telling(settings, "accept", state))
         spool = _spool(settings, opened)
-        service = OtlpService(accept, Senders(settings.auth), spool, settings.index.oldest_days)
+        forwarder = Forwarder(settings.forward, settings.data_dir)
+        await forwarder.start()
+        opened.push_async_callback(forwarder.stop, FORWARD_GRACE_S)
+        service = OtlpService(accept, Senders(settings.auth), spool, settings.index.oldest_days, forward=forwarder)
         doors = _Doors(service, settings, telling)
         ports = await doors.open(opened)
         state.set(ready=True, ports=ports, log=journal.log)
@@ -66,6 +73,7 @@ async def _serve(settings: Settings) -> None:
                 **doors.facts(),
                 **_sizes(settings, spool),
                 **drain.facts(),
+                forward=forwarder.counts(),
             )
             await ends_within(ended, STATE_EVERY_S)
         await draining

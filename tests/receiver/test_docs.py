@@ -7,7 +7,16 @@ from typing import Any
 
 from pydantic_core import PydanticUndefined
 
-from receiver.config import Budget, ClientCertificate, Section, Settings, Token, TraceSourceSettings
+from receiver.config import (
+    Budget,
+    ClientCertificate,
+    Forward,
+    ForwardTls,
+    Section,
+    Settings,
+    Token,
+    TraceSourceSettings,
+)
 
 PAGE = (Path(__file__).parents[2] / "docs" / "receiver.md").read_text()
 
@@ -35,6 +44,7 @@ def settings() -> Iterator[tuple[str, str, str]]:
                 yield from of_section("", LISTED[name])
         else:
             yield name, shown(field.default), field.description or ""
+            yield from of_backend() if name == "forward" else ()
     for credential in (Token, ClientCertificate):
         yield from of_credential(credential)
 
@@ -56,6 +66,16 @@ def of_credential(credential: type[Section]) -> Iterator[tuple[str, str, str]]:
             inner = Budget.model_fields.items() if credential is Token else ()
             yield from ((f"budget.{key}", shown(each.default), each.description or "") for key, each in inner)
         elif credential is Token or name not in Token.model_fields:
+            yield name, shown(field.default), field.description or ""
+
+
+def of_backend() -> Iterator[tuple[str, str, str]]:
+    """A backend's settings, those of its TLS among them."""
+    for name, field in Forward.model_fields.items():
+        if field.annotation is ForwardTls:
+            inner = ForwardTls.model_fields.items()
+            yield from ((f"tls.{key}", shown(each.default), each.description or "") for key, each in inner)
+        else:
             yield name, shown(field.default), field.description or ""
 
 

@@ -54,6 +54,14 @@ STATES: dict[str, dict[str, Any]] = {
                 "dropped": {"full": 3, "refused": 4},
                 "queue_bytes": 5,
                 "queue_capacity": 6,
+                **dict.fromkeys(
+                    (
+                        f"{what}_{items}"
+                        for what in ("sent", "send_failed", "enqueue_failed")
+                        for items in ("spans", "log_records")
+                    ),
+                    3,
+                ),
                 "problem": "UNAVAILABLE",
             }
         },
