@@ -9,7 +9,7 @@ from receiver.forward.segment_log import SegmentLog
 from receiver.items import count_items
 from receiver.segments import FRAME_BYTES
 
-#: Requests that wait for the disk itself, in bytes; beyond it the disk is too slow and they are not taken in.
+#: Requests that wait for the disk itself, in bytes; beyond it the disk is too slow and no more are taken in.
 UNWRITTEN_MAX_BYTES = 64 * 1024 * 1024
 
 
@@ -49,7 +49,8 @@ class DiskQueue:
     def put(self, body: bytes) -> bool:
         """Take one request."""
         needed = self._unwritten_bytes + FRAME_BYTES + len(body)
-        if needed > UNWRITTEN_MAX_BYTES or self._log.usage + needed > self._max_bytes:
+        too_slow = self._unwritten_bytes > 0 and needed > UNWRITTEN_MAX_BYTES
+        if too_slow or self._log.usage + needed > self._max_bytes:
             return False
         self._unwritten.append(body)
         self._unwritten_bytes = needed

@@ -61,6 +61,9 @@ def _channel(settings: Forward) -> Any:
     options = [
         ("grpc.primary_user_agent", USER_AGENT),
         ("grpc.max_reconnect_backoff_ms", _RECONNECT_MAX_MS),
+        # Servers allow a ping in five minutes. None is ever sent, for no call lasts so long; but with this set the
+        # system closes a connection on which nothing is acknowledged for 20 seconds, and another one is made.
+        ("grpc.keepalive_time_ms", 310_000),
     ]
     compression = _COMPRESSION[settings.compression]
     if settings.endpoint.startswith("http:"):

@@ -235,3 +235,19 @@ def test_a_segment_that_cannot_be_read_costs_itself_alone(tmp_path: Path, clock:
         assert await taken(queue, 1) == [body(99)]
 
     assert with_queue(tmp_path, what, at_hand=300) == 0
+
+
+def test_a_request_larger_than_what_may_wait_for_the_disk_is_taken_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    """Whatever the receiver takes can be forwarded; behind it there is no room until it is written."""
+    monkeypatch.setattr("receiver.forward.disk.UNWRITTEN_MAX_BYTES", 1000)
+
+    async def what(queue: DiskQueue) -> None:
+        await asyncio.sleep(0)
+        assert queue.put(body(1, 5000))
+        assert not queue.put(body(2))
+        assert await taken(queue, 1) == [body(1, 5000)]
+        await until(lambda: queue.put(body(3)))
+
+    with_queue(tmp_path, what)
