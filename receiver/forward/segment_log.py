@@ -56,9 +56,7 @@ class SegmentLog:
             self._file = create(path_of(self._directory, self._start))
         framed = b"".join(map(frame, bodies))
         if self._file.write(framed) < len(framed):
-            whole = self.end - self._start
-            os.ftruncate(self._file.fileno(), whole)
-            os.lseek(self._file.fileno(), whole, os.SEEK_SET)
+            os.ftruncate(self._file.fileno(), self.end - self._start)
             raise OSError("the disk is full")
         parts = []
         for body in bodies:
@@ -75,11 +73,12 @@ class SegmentLog:
             if segment.end <= position:
                 continue
             reached = max(position, segment.start)
-            for body, reached in payloads(segment, position):
-                parts.append(Part(body, reached))
-                size += len(body)
-                if size >= max_bytes:
-                    return parts
+            with contextlib.suppress(OSError):  # a disk that does not give it back: what is behind it may be well
+                for body, reached in payloads(segment, position):
+                    parts.append(Part(body, reached))
+                    size += len(body)
+                    if size >= max_bytes:
+                        return parts
             if reached < segment.end:
                 self.damaged.add(segment.start)
         return parts
@@ -103,7 +102,8 @@ class SegmentLog:
 
     def _forget_segments(self, position: int) -> None:
         while self._kept and self._kept[0].end <= position:
-            self._kept.pop(0).path.unlink(missing_ok=True)
+            with contextlib.suppress(OSError):  # a read-only disk: it is there again after a restart
+                self._kept.pop(0).path.unlink(missing_ok=True)
 
     def _finish_segment(self) -> None:
         if self._file is not None:

@@ -216,3 +216,22 @@ def test_files_are_private(tmp_path: Path):
     log.append([body(1)])
     assert {path.stat().st_mode & 0o077 for path in [tmp_path / "queue", *(tmp_path / "queue").glob("*.seg")]} == {0}
     log.close(0)
+
+
+def test_a_segment_that_cannot_be_read_costs_itself_alone(tmp_path: Path, clock: Callable[[], int]):
+    """Neither read nor removed: it is counted, what lies behind it is sent, and the queue goes on."""
+    for number in (1, 2, 3):
+        log = SegmentLog(tmp_path, MAX_BYTES, clock)
+        log.append([body(number, 1000)])
+        log.close(0)
+    second = sorted(tmp_path.glob("*.seg"))[1]
+    second.unlink()
+    second.mkdir()
+
+    async def what(queue: DiskQueue) -> None:
+        assert await taken(queue, 2) == [body(1, 1000), body(3, 1000)]
+        assert queue.lost["damaged"] == 1
+        queue.put(body(99))
+        assert await taken(queue, 1) == [body(99)]
+
+    assert with_queue(tmp_path, what, at_hand=300) == 0

@@ -81,3 +81,10 @@ def test_stripped_logs_lose_their_audit_records():
     assert left == logs(plain, unnamed).SerializeToString()
     assert outgoing(LOGS, logs(audit).SerializeToString(), logs(audit), strip=True) is None
     assert outgoing(LOGS, whole.SerializeToString(), whole, strip=False) == whole.SerializeToString()
+
+
+def test_records_that_name_their_event_the_older_way_are_stripped():
+    """An attribute ``event.name`` makes a log record an event, as it does where entries are made."""
+    audit, plain = record("", event__name="a.b.success", audit__x=1), record("", event__name="", audit__x=1)
+    whole = logs(audit, plain)
+    assert outgoing(LOGS, whole.SerializeToString(), whole, strip=True) == logs(plain).SerializeToString()
