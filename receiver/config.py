@@ -102,6 +102,9 @@ class Otlp(Section):
     request_max_bytes: int = Field(
         64 * 1024 * 1024, ge=1024, le=512 * 1024 * 1024, description="largest request, in bytes after decompression"
     )
+    event_max_bytes: int = Field(
+        1024 * 1024, ge=1024, le=64 * 1024 * 1024, description="largest audit event, in bytes; larger are quarantined"
+    )
     http_in_flight_max: int = Field(64, ge=1, le=4096, description="HTTP requests read at once; more get 503")
     grpc_in_flight_max: int = Field(
         256, ge=1, le=65536, description="gRPC requests answered at once; more get UNAVAILABLE"

@@ -57,7 +57,14 @@ async def _serve(settings: Settings) -> None:
         forwarder = Forwarder(settings.forward, settings.data_dir)
         await forwarder.start()
         opened.push_async_callback(forwarder.stop, FORWARD_GRACE_S)
-        service = OtlpService(accept, Senders(settings.auth), spool, settings.index.oldest_days, forward=forwarder)
+        service = OtlpService(
+            accept,
+            Senders(settings.auth),
+            spool,
+            settings.index.oldest_days,
+            settings.otlp.event_max_bytes,
+            forward=forwarder,
+        )
         doors = _Doors(service, settings, telling)
         ports = await doors.open(opened)
         state.set(ready=True, ports=ports, log=journal.log)

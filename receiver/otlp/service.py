@@ -8,6 +8,7 @@ from receiver.accept import Accept, Accepted
 from receiver.clock import Clock, now_ns
 from receiver.forward.forwarder import Forwarder
 from receiver.otlp import decode
+from receiver.otlp.aside import aside
 from receiver.otlp.certificate import Certificate
 from receiver.otlp.events import Found, log_events, span_events
 from receiver.otlp.extract import Extracted, Reception, extract
@@ -42,6 +43,7 @@ class OtlpService:
         senders: Senders,
         spool: SpoolWriter | None,
         oldest_days: int,
+        event_max_bytes: int,
         clock: Clock = now_ns,
         forward: Forwarder | None = None,
     ) -> None:
@@ -50,6 +52,7 @@ class OtlpService:
         self._senders = senders
         self._spool = spool
         self._oldest_days = oldest_days
+        self._event_max_bytes = event_max_bytes
         self._clock = clock
         self._forward = forward
         self._dropped = {"sender_dropped_events": 0, "sender_dropped_attributes": 0}
@@ -76,9 +79,10 @@ class OtlpService:
             if decode.has_resources(body):
                 self._hand_over(signal, body, None, caller, received_ns)
             return Answer(signal.response())
-        reception = Reception(received_ns, caller.tenant, caller.id, peer, self._oldest_days, caller.claims)
-        request = decode.parsed(signal.request, body)
-        extracted = extract(_EVENTS[signal.name](request), reception)
+        reception = Reception(
+            received_ns, caller.tenant, caller.id, peer, self._oldest_days, caller.claims, self._event_max_bytes
+        )
+        request, extracted = await aside(len(body), _read, signal, body, reception)
         caller.budget.take_events(len(extracted.drafts), extracted.streams)
         accepted = await self._accept.accept(extracted.drafts) if extracted.drafts else None
         self._dropped["sender_dropped_events"] += extracted.dropped_events
@@ -96,6 +100,12 @@ class OtlpService:
             self._spool.append(caller.tenant, received_ns, body)
         if self._forward is not None:
             self._forward.offer(signal.name, body, request)
+
+
+def _read(signal: Signal, body: bytes, reception: Reception) -> tuple[Any, Extracted]:
+    """*body* as a message, and its audit events."""
+    request = decode.parsed(signal.request, body)
+    return request, extract(_EVENTS[signal.name](request), reception)
 
 
 #: What answers requests of each signal, through one door.

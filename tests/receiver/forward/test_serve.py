@@ -75,6 +75,7 @@ def test_hanging_backends_delay_no_answer_and_cost_no_entry(tmp_path: Path):
         assert sorted(well.taken) == sorted([body(0), *bodies])
         receiver.eventually("/api/v1/entries", lambda answer: answer["total"]["value"] == 101)
         until(lambda: _sent(receiver, well) == 201)
+        assert well.endpoint not in receiver.data_dir.with_suffix(".log").read_text()  # all went well there
         told = httpx.get(f"{receiver.api}/metrics").text
         for each in hanging.values():
             assert f'otel_audit_exporter_sent_spans_total{{exporter="{each.endpoint}"}} 0.0' in told
