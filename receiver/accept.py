@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from receiver.journal import Appended, Draft, Journal
+from receiver.journal import Appended, Draft, Journal, Keeper
 
 
 class Receipt(NamedTuple):
@@ -32,7 +32,7 @@ class Accepted:
 class Accept:
     """There is one acknowledgement, and it means "survives a power cut"."""
 
-    def __init__(self, journal: Journal) -> None:
+    def __init__(self, journal: Journal | Keeper) -> None:
         self._journal = journal
         self._counts = {"accepted": 0, "quarantined": 0, "duplicates": 0}
         self._anomalies: Counter[str] = Counter()

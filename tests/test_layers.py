@@ -11,7 +11,7 @@ LAYERS = [
     {"cli"},
     {"app", "supervisor", "cli_read"},
     {"otlp", "api", "ui"},
-    {"accept", "correlate"},
+    {"accept", "correlate", "cursors"},
     {"index", "traces", "forward", "seal", "detect", "archive"},
     {"follower", "elastic"},
     {"journal", "outbox", "senders", "spool", "streams"},

@@ -8,7 +8,8 @@ from receiver.accept import Accept
 from receiver.app.life import end_of
 from receiver.app.web import WebServer
 from receiver.config import Address, Settings
-from receiver.journal import Journal
+from receiver.cursors import known_cursors
+from receiver.journal import Keeper
 from receiver.metrics import RunState
 from receiver.otlp.grpc import GrpcServer
 from receiver.otlp.http import HttpEndpoint
@@ -31,7 +32,7 @@ def serve_accept(settings: Settings) -> None:
 async def _serve(settings: Settings) -> None:
     ended = end_of(asyncio.get_running_loop())
     async with AsyncExitStack() as opened:  # closed in reverse: first the doors, last the journal
-        journal = Journal.open(settings.data_dir, settings.journal)
+        journal = Keeper(settings.data_dir, settings.journal, lambda: known_cursors(settings.data_dir))
         opened.push_async_callback(asyncio.to_thread, journal.close)
         state = RunState(settings.data_dir, "accept")
         opened.callback(state.close)
@@ -39,9 +40,11 @@ async def _serve(settings: Settings) -> None:
         accept = Accept(journal)
         service = OtlpService(accept, Senders(settings.auth), spool, settings.index.oldest_days)
         ports = await _open_doors(service, settings, opened)
-        state.set(ready=True, ports=ports, log=journal.log)
+        state.set(ports=ports)
         _LOG.info("accepting", extra={**ports, "log": journal.log})
         while not ended.is_set():
+            await asyncio.to_thread(journal.look)
+            state.set(ready=journal.problem is None, problem=journal.problem, log=journal.log)
             dropped = 0 if spool is None else spool.dropped
             state.set(**accept.counts(), **service.counts(), spool_dropped_bytes=dropped)
             await _wait(ended, STATE_EVERY_S)

@@ -9,7 +9,7 @@ from typing import Any, Protocol, TypeVar
 from receiver.app.life import on_end
 from receiver.clock import now_ns
 from receiver.config import Settings
-from receiver.errors import Unavailable
+from receiver.errors import Damaged, Unavailable
 from receiver.follower import Follower
 from receiver.index.indexer import Indexer
 from receiver.index.open import open_index
@@ -71,7 +71,7 @@ class _Opening:
         while not self._ended.is_set():
             try:
                 part = open_it()
-            except Unavailable as error:
+            except (Damaged, Unavailable) as error:  # what is damaged waits for a person, who reads the state
                 self._state.set(problem=str(error))
                 self._ended.wait(RETRY_S)
             else:
