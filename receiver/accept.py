@@ -1,12 +1,17 @@
 """Append, fsync, acknowledge: the only promise to senders."""
 
 import asyncio
+import time
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
+from receiver.clock import now_ns
+from receiver.errors import Damaged, Unavailable
 from receiver.journal import Appended, Draft, Journal, Keeper
+from receiver.metrics import Histogram
+from receiver.timing import step
 
 
 class Receipt(NamedTuple):
@@ -29,17 +34,31 @@ class Accepted:
     conflicts: int
 
 
+class Trouble(NamedTuple):
+    """Why nothing can be journalled, and since when."""
+
+    message: str
+    since_ns: int
+
+
 class Accept:
-    """There is one acknowledgement, and it means "survives a power cut"."""
+    """There is one acknowledgement, and it means "survives a power cut".
+
+    ``trouble`` stands from the first commit that failed until one succeeds.
+    """
 
     def __init__(self, journal: Journal | Keeper) -> None:
         self._journal = journal
-        self._counts = {"accepted": 0, "quarantined": 0, "duplicates": 0}
+        self._counts = {"accepted": 0, "quarantined": 0, "conflicts": 0, "duplicates": 0}
         self._anomalies: Counter[str] = Counter()
+        self._ack = Histogram()
+        self.trouble: Trouble | None = None
 
     async def accept(self, drafts: Sequence[Draft]) -> Accepted:
         """Return once every draft would survive a power cut; raise if even one might not."""
-        appended = await asyncio.wrap_future(self._journal.append(drafts))
+        began = time.perf_counter()
+        appended = await self._append(drafts)
+        self._ack.observe(time.perf_counter() - began)
         broken = sum(draft.kind == "quarantined" for draft in drafts)
         # Counted only now: what is not on disk was not accepted.
         self._count(appended, broken)
@@ -53,9 +72,25 @@ class Accept:
     def counts(self) -> dict[str, Any]:
         """Since the start: events stored, set aside (repeats too) and met again; and those waiting for their fsync.
 
-        ``anomalies`` counts by mark, repeats too.
+        ``conflicts`` are those set aside because their id stands for another event. ``anomalies`` counts by mark,
+        repeats too; ``ack`` is the histogram of how long drafts took to be durable.
         """
-        return {**self._counts, "anomalies": dict(self._anomalies), "waiting": self._journal.waiting}
+        return {
+            **self._counts,
+            "anomalies": dict(self._anomalies),
+            "waiting": self._journal.waiting,
+            "ack": self._ack.facts(),
+        }
+
+    async def _append(self, drafts: Sequence[Draft]) -> Appended:
+        try:
+            with step("journal"):
+                appended = await asyncio.wrap_future(self._journal.append(drafts))
+        except (Unavailable, Damaged) as error:
+            self.trouble = Trouble(str(error), now_ns() if self.trouble is None else self.trouble.since_ns)
+            raise
+        self.trouble = None
+        return appended
 
     def _receipt(self, appended: Appended) -> Receipt | None:
         if appended.first is None or appended.last is None:
@@ -65,4 +100,5 @@ class Accept:
     def _count(self, appended: Appended, broken: int) -> None:
         self._counts["accepted"] += appended.stored
         self._counts["quarantined"] += broken + appended.conflicts
+        self._counts["conflicts"] += appended.conflicts
         self._counts["duplicates"] += appended.duplicates

@@ -9,12 +9,24 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, field_validator, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    FilePath,
+    SecretStr,
+    StringConstraints,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 from pydantic_settings import BaseSettings, EnvSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
 
 from receiver.errors import WrongSettings
+from receiver.feedback import leads_to
 
 ENV_PREFIX = "OTEL_AUDIT_RECEIVER_"
 
@@ -25,6 +37,7 @@ Role = Literal["sender", "viewer", "investigator", "administrator"]
 
 _ADDRESS = re.compile(r"^(?P<host>\[[0-9a-fA-F:.]+\]|[^\s:\[\]]+):(?P<port>\d{1,5})$")
 _LOOPBACK = {"localhost", "::1"}
+_HEADER = re.compile(r"^(?!grpc-)[A-Za-z0-9_.-]+(?<!-bin)$")
 _LISTENING = (("otlp", "grpc"), ("otlp", "http"), ("api", "listen"))
 
 
@@ -117,6 +130,15 @@ class Journal(Section):
     )
 
 
+class Outbox(Section):
+    """What follow and answer have to say, until accept has journalled it."""
+
+    waiting_max_entries: int = Field(
+        100_000, ge=1, le=10_000_000, description="most entries waiting in one outbox; beyond it its process waits"
+    )
+
+
+Tenant = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_]{0,62}$")]
 NumericKey = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_-]{0,99}$")]
 
 
@@ -147,6 +169,22 @@ class Index(Section):
         return url.rstrip("/")
 
 
+class TraceSourceSettings(Section):
+    """A place where traces are looked up."""
+
+    kind: Literal["own", "jaeger"] = Field(description="`own` (the store beside the entries) or `jaeger`")
+    url: str | None = Field(None, pattern=r"^https?://[^\s/]+", description="address of Jaeger's query service")
+    headers: dict[str, SecretStr] = Field({}, description="sent along with each question, as for a proxy before it")
+    tenant: Tenant = Field("default", description="whose traces it holds; other tenants see none of them")
+    timeout_s: float = Field(2.0, gt=0, le=60, description="longest one question may take, in seconds")
+
+    @model_validator(mode="after")
+    def _is_reached(self) -> "TraceSourceSettings":
+        if (self.kind == "own") != (self.url is None):
+            raise ValueError("jaeger needs a url, own has none")
+        return self
+
+
 class Traces(Section):
     """The spans kept for the join."""
 
@@ -165,6 +203,9 @@ class Traces(Section):
         description="most bytes between accept and follow; the oldest go first, counted",
     )
     retain_days: int = Field(30, ge=0, le=36500, description="how long spans are kept, in days; 0 is for ever")
+    sources: tuple[TraceSourceSettings, ...] = Field(
+        (), description="where traces are looked up, in this order, as below; empty: `own` alone"
+    )
     trace_max_spans: int = Field(10_000, ge=10, le=1_000_000, description="most spans read for one trace")
 
 
@@ -174,6 +215,25 @@ class Api(Section):
     listen: str = Field("127.0.0.1:4321", description="HTTP API, host:port; port 0 takes a free one")
 
     _check = field_validator("listen")(_address)
+
+
+class Telemetry(Section):
+    """The receiver's own traces and logs, by OpenTelemetry."""
+
+    endpoint: str | None = Field(
+        None, description="where they go, OTLP over HTTP, such as `http://collector:4318`; never to this receiver"
+    )
+    slow_ms: float = Field(
+        1000.0, ge=0, le=3_600_000, description="a request that takes longer may leave a trace, in milliseconds"
+    )
+    sampled: float = Field(0.1, ge=0, le=1, description="share of the slow requests that do")
+
+    @field_validator("endpoint")
+    @classmethod
+    def _is_an_address(cls, endpoint: str | None) -> str | None:
+        if endpoint is not None and not re.match(r"^https?://[^\s/@]+(/[^\s@]*)?$", endpoint):
+            raise ValueError("must be an http(s) address without credentials")
+        return None if endpoint is None else endpoint.rstrip("/")
 
 
 class Budget(Section):
@@ -188,7 +248,7 @@ class Sender(Section):
     """What every credential says: who it is, whose entries it sends, and what it may claim to be."""
 
     name: str = Field(min_length=1, description="stands on entries as `sender.id`, and in the log of reads")
-    tenant: str = Field("default", pattern=r"^[a-z0-9][a-z0-9_]{0,62}$", description="whose entries it writes or reads")
+    tenant: Tenant = Field("default", description="whose entries it writes or reads")
     services: tuple[str, ...] = Field((), description="service names it may claim, `*` for any run; empty: all")
     streams: tuple[str, ...] = Field((), description="stream ids it may claim, `*` for any run; empty: all")
     actions: tuple[str, ...] = Field((), description="actions it may record, `*` for any run; empty: all but `audit.*`")
@@ -247,6 +307,98 @@ _IDENTITIES: Mapping[str, Callable[[Auth], Sequence[Sender]]] = {
 }
 
 
+class ForwardTls(Section):
+    """How an `https://` backend is known, and how it knows us."""
+
+    ca: FilePath | None = Field(None, description="file with the backend's certificate authority; else the system's")
+    certificate: FilePath | None = Field(None, description="file with our client certificate")
+    key: FilePath | None = Field(None, description="file with our client certificate's key")
+
+    @model_validator(mode="after")
+    def _is_whole(self) -> "ForwardTls":
+        if (self.certificate is None) != (self.key is None):
+            raise ValueError("a certificate and its key come together")
+        return self
+
+
+class Forward(Section):
+    """One backend that everything goes on to."""
+
+    endpoint: str = Field(
+        max_length=200, description="`http://host:port`, or `https://` for TLS; default ports 4317 and 4318"
+    )
+    name: str | None = Field(
+        None,
+        min_length=1,
+        max_length=80,
+        description="its name in counts, logs and on disk; else its endpoint",
+    )
+    protocol: Literal["grpc", "http"] = Field("grpc", description="OTLP over gRPC or over HTTP (protobuf)")
+    signals: tuple[Literal["traces", "logs"], ...] = Field((), description="`traces`, `logs`; empty: both")
+    headers: dict[str, str] = Field({}, repr=False, description="sent with every request: a map of names and values")
+    tls: ForwardTls = ForwardTls()
+    compression: Literal["none", "gzip", "zstd"] = Field("none", description="none, gzip or, over HTTP, zstd")
+    strip: bool = Field(False, description="without the audit events")
+    redact: bool = Field(False, description="without secrets and card numbers")
+    queue: Literal["memory", "disk"] = Field(
+        "memory", description="where requests wait: in memory, or on disk and so through a restart"
+    )
+    queue_max_bytes: int = Field(
+        128 * 1024 * 1024,
+        ge=1024 * 1024,
+        description="most bytes waiting, traces and logs each; more is dropped, counted",
+    )
+    batch_max_bytes: int = Field(
+        1024 * 1024, ge=1, le=64 * 1024 * 1024, description="requests are merged up to so many bytes; 1: never"
+    )
+    batch_wait_ms: float = Field(200.0, ge=0, le=10_000, description="longest wait for more to merge, in milliseconds")
+    in_flight_max: int = Field(4, ge=1, le=64, description="most requests under way at once, traces and logs each")
+    timeout_s: float = Field(10.0, gt=0, le=300, description="longest wait for one answer, in seconds")
+    retry_max_s: float = Field(
+        30.0, gt=0, le=3600, description="longest pause between attempts, in seconds, unless the backend asks for more"
+    )
+
+    @field_validator("endpoint")
+    @classmethod
+    def _is_an_address(cls, endpoint: str) -> str:
+        parts = urlsplit(endpoint)
+        wrong = parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment
+        if wrong or parts.username is not None or any(map(str.isspace, endpoint)):
+            raise ValueError("must be http://host:port or https://host:port, and nothing secret in it")
+        parts.port  # noqa: B018  (ValueError when it is none)
+        return endpoint.rstrip("/")
+
+    @field_validator("headers")
+    @classmethod
+    def _are_headers(cls, headers: dict[str, str]) -> dict[str, str]:
+        for name, value in headers.items():
+            if not _HEADER.match(name) or not value.isascii() or not value.isprintable():
+                raise ValueError(f"{name!r} is no header, or its value is not printable ASCII")
+        return {name.lower(): value for name, value in headers.items()}
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> "Forward":
+        if self.protocol == "grpc" and self.compression == "zstd":
+            raise ValueError("zstd is for the protocol http alone")
+        if self.protocol == "grpc" and urlsplit(self.endpoint).path:
+            raise ValueError(f"over gRPC an endpoint has no path: {self.endpoint}")
+        if self.tls != ForwardTls() and not self.endpoint.startswith("https:"):
+            raise ValueError("tls is for an https:// endpoint")
+        return self
+
+    @property
+    def called(self) -> str:
+        """What it is called everywhere."""
+        return self.name or self.endpoint
+
+    @property
+    def address(self) -> Address:
+        """Its host and port."""
+        parts = urlsplit(self.endpoint)
+        host = f"[{parts.hostname}]" if ":" in (parts.hostname or "") else parts.hostname
+        return Address(f"{host}:{parts.port or (4317 if self.protocol == 'grpc' else 4318)}")
+
+
 class Settings(BaseSettings):
     """All of it; immutable once read."""
 
@@ -261,10 +413,20 @@ class Settings(BaseSettings):
     data_dir: Path = Field(Path("./otel-audit-data"), description="everything the receiver keeps, mode 0700")
     otlp: Otlp = Otlp()
     journal: Journal = Journal()
+    outbox: Outbox = Outbox()
     index: Index = Index()
     traces: Traces = Traces()
     api: Api = Api()
+    telemetry: Telemetry = Telemetry()
+    forward: tuple[Forward, ...] = Field((), description="list of backends that everything goes on to, as below")
     auth: Auth = Auth()
+
+    @field_validator("forward")
+    @classmethod
+    def _are_distinct(cls, backends: tuple[Forward, ...]) -> tuple[Forward, ...]:
+        if len({each.called for each in backends}) != len(backends):
+            raise ValueError("two backends have the same name")
+        return backends
 
     @classmethod
     def settings_customise_sources(
@@ -286,6 +448,7 @@ def load(path: Path | None = None) -> Settings:
     try:
         problems += _exposed(said, EnvSettingsSource(Settings)())
         settings = Settings(**said)
+        problems += _feeding_itself(settings)
     except ValidationError as error:
         problems += [f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors()]
     except ValueError as error:  # a variable that holds a broken JSON list
@@ -326,9 +489,21 @@ def _exposed(said: Mapping[str, Any], variables: Mapping[str, Any]) -> list[str]
     ]
 
 
+def _feeding_itself(settings: Settings) -> list[str]:
+    """What we would send to ourselves, for ever."""
+    listeners = {f"{section}.{name}": getattr(getattr(settings, section), name) for section, name in _LISTENING}
+    sent = [("telemetry.endpoint", settings.telemetry.endpoint, settings.telemetry.endpoint)]
+    sent += [(f"forward.{n}", each.endpoint, f"http://{each.address}") for n, each in enumerate(settings.forward)]
+    return [
+        f"{name}: {endpoint} is {own} of this receiver"
+        for name, endpoint, reached in sent
+        if reached is not None and (own := leads_to(reached, listeners)) is not None
+    ]
+
+
 def _unknown_variables() -> list[str]:
     """Variables with our prefix that name no setting: a misspelt one must not be passed over in silence."""
-    known = {"data_dir"}
+    known = {"data_dir", "forward"}
     for name, field in Settings.model_fields.items():
         if isinstance(field.annotation, type) and issubclass(field.annotation, Section):
             known |= {f"{name}__{inner}" for inner in field.annotation.model_fields} | {name}

@@ -2,9 +2,10 @@
 
 import threading
 from collections.abc import Callable, Sequence
-from typing import Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from receiver.errors import Damaged, Unavailable
+from receiver.metrics import Histogram
 from receiver.row import Row
 
 BACKOFF_FIRST_S = 0.1
@@ -58,6 +59,7 @@ class Follower:
         self.name = name
         self.position = 0
         self.problem: str | None = None
+        self._batches = Histogram()
         self._reader = reader
         self._step = step
         self._cursor = cursor
@@ -77,6 +79,10 @@ class Follower:
         self._stopping.set()
         if self._thread.is_alive():
             self._thread.join()
+
+    def facts(self) -> dict[str, Any]:
+        """What the process says of this follower: how far it is, what stands in its way, how long batches took."""
+        return {"position": self.position, "problem": self.problem, "batch": self._batches.facts()}
 
     @property
     def ended(self) -> bool:
@@ -108,9 +114,13 @@ class Follower:
         """Do one batch; whether there may be another."""
         rows = self._patiently(lambda: self._reader.read(self.position, self._batch_max))
         if rows:
-            self._patiently(lambda: self._step(rows))
+            self._patiently(lambda: self._do(rows))
             self.position = rows[-1].seq
         return len(rows) == self._batch_max
+
+    def _do(self, rows: Sequence[Row]) -> None:
+        with self._batches.timed():
+            self._step(rows)
 
     def _patiently(self, call: Callable[[], Answer]) -> Answer:
         """*call*'s answer, however long it takes the backend to give it."""

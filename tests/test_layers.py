@@ -11,15 +11,15 @@ LAYERS = [
     {"cli"},
     {"app", "supervisor", "cli_read"},
     {"otlp", "api", "ui"},
-    {"accept", "correlate", "cursors"},
+    {"accept", "correlate", "cursors", "exposition"},
     {"index", "traces", "forward", "seal", "detect", "archive"},
     {"follower", "elastic"},
-    {"journal", "outbox", "senders", "spool", "streams"},
-    {"sqlite"},
+    {"journal", "last_settings", "outbox", "senders", "spool", "streams", "telemetry"},
+    {"acts", "segments", "sqlite"},
     {"budget", "claims", "own", "tokens"},
     {"config"},
-    {"row"},
-    {"anyvalue", "clock", "errors", "metrics", "sentence"},
+    {"otlp_json", "row"},
+    {"anyvalue", "clock", "errors", "feedback", "items", "metrics", "sentence", "timing"},
 ]
 ROW = {name: row for row, names in enumerate(LAYERS) for name in names}
 

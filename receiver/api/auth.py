@@ -2,12 +2,12 @@
 
 from collections.abc import Callable
 from ipaddress import ip_address
-from typing import NamedTuple
 from urllib.parse import urlsplit
 
 from fastapi import Request
 
 from receiver.config import Role
+from receiver.correlate.reads import Reader
 from receiver.errors import Forbidden
 from receiver.tokens import Tokens
 
@@ -20,13 +20,6 @@ MAY: dict[Role, frozenset[str]] = {
 }
 
 
-class Reader(NamedTuple):
-    """Who asks, and whose entries are shown."""
-
-    name: str | None
-    tenant: str
-
-
 def may(act: str, tokens: Tokens) -> Callable[[Request], Reader]:
     """A dependency that lets through who may *act*; Unauthenticated or Forbidden for everyone else."""
 
@@ -34,12 +27,16 @@ def may(act: str, tokens: Tokens) -> Callable[[Request], Reader]:
         token = tokens.identify(request.headers.get("authorization"))
         if token is None:
             _only_from_here(request)
-            return Reader(None, "default")
+            return Reader(None, "default", _address(request))
         if act not in MAY[token.role]:
             raise Forbidden(f"the role {token.role} may not {act}")
-        return Reader(token.name, token.tenant)
+        return Reader(token.name, token.tenant, _address(request))
 
     return check
+
+
+def _address(request: Request) -> str | None:
+    return None if request.client is None else request.client.host
 
 
 def _only_from_here(request: Request) -> None:

@@ -7,24 +7,25 @@ from fastapi import APIRouter, Depends, Request
 
 from otel_audit.canonical import rfc3339
 from receiver.api import present
-from receiver.api.auth import Reader, may
+from receiver.api.answering import Answering
+from receiver.api.auth import may
 from receiver.api.documents import STREAM_PARAMETERS, CompletenessDocument
 from receiver.api.params import STREAMS, read_known
 from receiver.clock import SECOND_NS
-from receiver.correlate.desk import Desk
+from receiver.correlate.reads import Reader
 from receiver.streams import Stream
 from receiver.streams.numbers import Gap
-from receiver.tokens import Tokens
 
 LIMIT = 100
 #: So many gaps of one stream are listed.
 GAPS_MAX = 1000
 
 
-def routes(desk: Desk, tokens: Tokens) -> APIRouter:
+def routes(answering: Answering) -> APIRouter:
     """The routes of this noun."""
+    desk = answering.desk
     router = APIRouter(tags=["completeness"])
-    allowed = Annotated[Reader, Depends(may("read", tokens))]
+    allowed = Annotated[Reader, Depends(may("read", answering.tokens))]
 
     @router.get("/completeness", response_model=CompletenessDocument, openapi_extra={"parameters": STREAM_PARAMETERS})
     def completeness(request: Request, reader: allowed) -> Any:

@@ -9,23 +9,26 @@ from fastapi import APIRouter, Depends
 from otel_audit.canonical import rfc3339, unix_ns
 from otel_audit.entry import Entry
 from receiver.api import present
-from receiver.api.auth import Reader, may
+from receiver.api.answering import Answering
+from receiver.api.auth import may
 from receiver.api.documents import JourneyDocument
-from receiver.correlate.desk import Desk
 from receiver.correlate.journey import Journey
+from receiver.correlate.reads import Reader
 from receiver.sentence import sentence
-from receiver.tokens import Tokens
 
 
-def routes(desk: Desk, tokens: Tokens) -> APIRouter:
+def routes(answering: Answering) -> APIRouter:
     """The routes of this noun."""
+    desk, reads = answering.desk, answering.reads
     router = APIRouter(tags=["journeys"])
-    allowed = Annotated[Reader, Depends(may("read", tokens))]
+    allowed = Annotated[Reader, Depends(may("read", answering.tokens))]
 
     @router.get("/journeys/{kind}/{identity:path}", response_model=JourneyDocument)
     def journey(kind: str, identity: str, reader: allowed) -> Any:
         """Everything that belongs to one matter: its traces and why each is linked, and one timeline of all of them."""
-        found, abandoned, freshness = desk.journey(reader.tenant, kind, identity)
+        with reads.reading(reader, "journey", {"type": kind, "id": identity}) as read:
+            found, abandoned, freshness = desk.journey(reader.tenant, kind, identity)
+            read.found = len(found.entries)
         entries = found.timeline()
         return {
             "type": kind,

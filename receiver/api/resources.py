@@ -5,17 +5,18 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Request
 
 from receiver.api import present
-from receiver.api.auth import Reader, may
+from receiver.api.answering import Answering
+from receiver.api.auth import may
 from receiver.api.documents import HISTORY_PARAMETERS, HistoryDocument
 from receiver.api.params import HISTORY, read_known
-from receiver.correlate.desk import Desk
-from receiver.tokens import Tokens
+from receiver.correlate.reads import Reader
 
 
-def routes(desk: Desk, tokens: Tokens) -> APIRouter:
+def routes(answering: Answering) -> APIRouter:
     """The routes of this noun."""
+    desk, reads = answering.desk, answering.reads
     router = APIRouter(tags=["resources"])
-    allowed = Annotated[Reader, Depends(may("read", tokens))]
+    allowed = Annotated[Reader, Depends(may("read", answering.tokens))]
 
     @router.get(
         "/resources/{resource_type}/{resource_id:path}/history",
@@ -24,8 +25,12 @@ def routes(desk: Desk, tokens: Tokens) -> APIRouter:
     )
     def history(resource_type: str, resource_id: str, request: Request, reader: allowed) -> Any:
         """Every entry of a resource, oldest first, each with what it changed, and the state they lead to."""
-        at_ns = read_known(HISTORY, request.query_params.multi_items()).get("at_ns")
-        history, freshness = desk.history(reader.tenant, resource_type, resource_id, at_ns)
+        asked = request.query_params.multi_items()
+        at_ns = read_known(HISTORY, asked).get("at_ns")
+        whose = {"resource_type": resource_type, "resource_id": resource_id, **dict(asked)}
+        with reads.reading(reader, "history", whose) as read:
+            history, freshness = desk.history(reader.tenant, resource_type, resource_id, at_ns)
+            read.found = len(history.entries)
         return {
             "resource_type": resource_type,
             "resource_id": resource_id,

@@ -1,29 +1,30 @@
 """``/searches``: the named ones, listed and asked."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Request
 
 from otel_audit.canonical import rfc3339
-from receiver.api.auth import Reader, may
+from receiver.api.answering import Answering
+from receiver.api.auth import may
 from receiver.api.documents import SEARCH_PARAMETERS, NamedSearchDocument, SearchesDocument
 from receiver.api.entries import found
 from receiver.api.params import read_query
 from receiver.api.problems import BadRequest, Fault
 from receiver.clock import Clock, now_ns
-from receiver.correlate.desk import Desk
+from receiver.correlate.reads import Reader
 from receiver.correlate.searches import HOUR_NS, SEARCHES, NamedSearch
 from receiver.errors import NotFound
-from receiver.tokens import Tokens
 
 Pairs = list[tuple[str, str]]
 
 
-def routes(desk: Desk, tokens: Tokens, numeric: Sequence[str], clock: Clock = now_ns) -> APIRouter:
+def routes(answering: Answering, clock: Clock = now_ns) -> APIRouter:
     """The routes of this noun."""
+    desk, reads = answering.desk, answering.reads
     router = APIRouter(tags=["searches"])
-    allowed = Annotated[Reader, Depends(may("read", tokens))]
+    allowed = Annotated[Reader, Depends(may("read", answering.tokens))]
 
     @router.get("/searches", response_model=SearchesDocument)
     def searches(reader: allowed) -> Any:
@@ -36,9 +37,10 @@ def routes(desk: Desk, tokens: Tokens, numeric: Sequence[str], clock: Clock = no
         if name not in SEARCHES:
             raise NotFound(f"there is no search {name}; there are {', '.join(SEARCHES)}")
         filters = _filters(SEARCHES[name], request.query_params.multi_items(), clock)
-        query = read_query(reader.tenant, filters, numeric)
+        query = read_query(reader.tenant, filters, answering.numeric)
         asked = {name: value for name, value in filters if name != "cursor"}
-        return {"name": name, "filters": asked, **found(desk, query)}
+        with reads.reading(reader, "search", {"search": name, **asked}) as read:
+            return {"name": name, "filters": asked, **found(desk, query, read)}
 
     return router
 

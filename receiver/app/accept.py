@@ -2,23 +2,35 @@
 
 import asyncio
 import logging
-from contextlib import AsyncExitStack
+import os
+from contextlib import AsyncExitStack, suppress
+from typing import Any, get_args
 
 from receiver.accept import Accept
-from receiver.app.life import end_of
+from receiver.app.drain import Drain
+from receiver.app.life import end_of, ends_within
+from receiver.app.telling import Telling
 from receiver.app.web import WebServer
 from receiver.config import Address, Settings
 from receiver.cursors import known_cursors
+from receiver.errors import ReceiverError
+from receiver.forward.forwarder import Forwarder
 from receiver.journal import Keeper
 from receiver.metrics import RunState
 from receiver.otlp.grpc import GrpcServer
 from receiver.otlp.http import HttpEndpoint
+from receiver.otlp.metered import HttpAnswers, Traffic, Transport, metered
 from receiver.otlp.service import OtlpService
+from receiver.otlp.signal import SIGNALS
+from receiver.outbox import Outboxes
+from receiver.segments import segments
 from receiver.senders import Senders
 from receiver.spool import SpoolWriter
 
 #: Requests begun before the end have so long to be answered.
 GRACE_S = 5.0
+#: What waits in memory for a backend has so long to be sent.
+FORWARD_GRACE_S = 3.0
 STATE_EVERY_S = 1.0
 
 _LOG = logging.getLogger(__name__)
@@ -36,19 +48,62 @@ async def _serve(settings: Settings) -> None:
         opened.push_async_callback(asyncio.to_thread, journal.close)
         state = RunState(settings.data_dir, "accept")
         opened.callback(state.close)
-        spool = _spool(settings, opened)
         accept = Accept(journal)
-        service = OtlpService(accept, Senders(settings.auth), spool, settings.index.oldest_days)
-        ports = await _open_doors(service, settings, opened)
+        outboxes = Outboxes(settings.data_dir)
+        opened.callback(outboxes.close)
+        drain = Drain(outboxes, accept.accept)
+        opened.push_async_callback(drain.once)  # what was said last, the end of this process too
+        telling = opened.enter_context(Telling(settings, "accept", state))
+        spool = _spool(settings, opened)
+        forwarder = Forwarder(settings.forward, settings.data_dir)
+        await forwarder.start()
+        opened.push_async_callback(forwarder.stop, FORWARD_GRACE_S)
+        service = OtlpService(accept, Senders(settings.auth), spool, settings.index.oldest_days, forward=forwarder)
+        doors = _Doors(service, settings, telling)
+        ports = await doors.open(opened)
         state.set(ports=ports)
+        telling.started()
+        telling.settings()
         _LOG.info("accepting", extra={**ports, "log": journal.log})
+        draining = asyncio.create_task(drain.run(ended))
         while not ended.is_set():
             await asyncio.to_thread(journal.look)
-            state.set(ready=journal.problem is None, problem=journal.problem, log=journal.log)
-            dropped = 0 if spool is None else spool.dropped
-            state.set(**accept.counts(), **service.counts(), spool_dropped_bytes=dropped)
-            await _wait(ended, STATE_EVERY_S)
+            await _try_again(accept, telling)
+            state.set(
+                log=journal.log,
+                **_health(journal, accept, drain),
+                **service.counts(),
+                **doors.facts(),
+                **_sizes(settings, spool),
+                **drain.facts(),
+                forward=forwarder.counts(),
+            )
+            await ends_within(ended, STATE_EVERY_S)
+        await draining
         state.set(ready=False)
+
+
+async def _try_again(accept: Accept, telling: Telling) -> None:
+    """While nothing can be journalled, try: the first entry after an outage tells of it."""
+    telling.flush()
+    if accept.trouble is not None:
+        with suppress(ReceiverError):
+            await accept.accept([telling.acts.outage(*accept.trouble)])
+
+
+def _health(journal: Keeper, accept: Accept, drain: Drain) -> dict[str, Any]:
+    troubles = [journal.problem, None if accept.trouble is None else accept.trouble.message]
+    trouble = next((str(each) for each in troubles if each is not None), None)
+    return {**accept.counts(), "ready": trouble is None, "problem": trouble or drain.problem}
+
+
+def _sizes(settings: Settings, spool: SpoolWriter | None) -> dict[str, int]:
+    disk = os.statvfs(settings.data_dir)
+    free = {"disk_free_bytes": disk.f_bavail * disk.f_frsize}
+    if spool is None:
+        return free
+    kept = sum(segment.end - segment.start for segment in segments(settings.data_dir / "spool"))
+    return {**free, "spool_bytes": kept, "spool_dropped_bytes": spool.dropped}
 
 
 def _spool(settings: Settings, opened: AsyncExitStack) -> SpoolWriter | None:
@@ -59,20 +114,38 @@ def _spool(settings: Settings, opened: AsyncExitStack) -> SpoolWriter | None:
     return spool
 
 
-async def _open_doors(service: OtlpService, settings: Settings, opened: AsyncExitStack) -> dict[str, int]:
-    """Listen on both addresses and return the ports; whoever comes early waits in the socket's queue."""
-    otlp = settings.otlp
-    http = WebServer("otlp.http", Address(otlp.http), HttpEndpoint(service, otlp), otlp.tls)
-    opened.push_async_callback(http.stop)
-    grpc = GrpcServer(service, otlp)
-    opened.push_async_callback(grpc.stop, GRACE_S)
-    await http.start()
-    await grpc.start()
-    return {"grpc": grpc.port, "http": http.port}
+class _Doors:
+    """Both ways in, with what is counted at them."""
 
+    def __init__(self, service: OtlpService, settings: Settings, telling: Telling) -> None:
+        """Listen on both addresses; whoever comes early waits in the socket's queue."""
+        otlp = settings.otlp
+        self._traffic = {
+            transport: {signal: Traffic(transport, signal.name) for signal in SIGNALS}
+            for transport in get_args(Transport)
+        }
+        through = {
+            transport: {
+                signal: metered(service, each, f"{transport}/{signal.name}", telling.telemetry.watch)
+                for signal, each in traffic.items()
+            }
+            for transport, traffic in self._traffic.items()
+        }
+        self._answers = HttpAnswers(HttpEndpoint(through["http"], otlp))
+        self._http = WebServer("otlp.http", Address(otlp.http), self._answers, otlp.tls)
+        self._grpc = GrpcServer(through["grpc"], otlp)
 
-async def _wait(event: asyncio.Event, seconds: float) -> None:
-    try:
-        await asyncio.wait_for(event.wait(), seconds)
-    except TimeoutError:
-        return
+    async def open(self, opened: AsyncExitStack) -> dict[str, int]:
+        """Begin to answer; *opened* closes both. The ports."""
+        opened.push_async_callback(self._http.stop)
+        opened.push_async_callback(self._grpc.stop, GRACE_S)
+        await self._http.start()
+        await self._grpc.start()
+        return {"grpc": self._grpc.port, "http": self._http.port}
+
+    def facts(self) -> dict[str, Any]:
+        """What came in."""
+        return {
+            "traffic": [each.facts() for traffic in self._traffic.values() for each in traffic.values()],
+            "http_answers": dict(self._answers.counts),
+        }

@@ -7,16 +7,19 @@ from contextlib import ExitStack, suppress
 from typing import Any, Protocol, TypeVar
 
 from receiver.app.life import on_end
+from receiver.app.telling import Telling
 from receiver.clock import now_ns
 from receiver.config import Settings
 from receiver.errors import Damaged, Unavailable
 from receiver.follower import Follower
+from receiver.index.conflict import patient
 from receiver.index.indexer import Indexer
 from receiver.index.open import open_index
 from receiver.index.partition import partition_of
 from receiver.index.port import EntryIndex
 from receiver.journal import JournalReader
 from receiver.metrics import RunState
+from receiver.outbox import Outbox
 from receiver.spool import SpoolReader
 from receiver.streams import StreamReader, StreamWriter
 from receiver.traces.open import open_store
@@ -49,12 +52,15 @@ def serve_follow(settings: Settings) -> None:
     with suppress(_Ended), ExitStack() as opened:  # closed in reverse: first the threads, then what they write
         state = RunState(settings.data_dir, "follow")
         opened.callback(state.close)
+        telling = opened.enter_context(Telling(settings, "follow", state))
         followers = _Following(settings, _Opening(ended, state, opened))
         followers.start(opened)
         state.set(ready=True)
+        telling.started()
         _LOG.info("following", extra={"index": settings.index.url})
         while not ended.is_set():
             state.set(**followers.facts())
+            telling.flush()
             ended.wait(STATE_EVERY_S)
 
 
@@ -84,7 +90,8 @@ class _Following:
     """The threads of this process: the indexer, the streams, and where spans are kept, the trace writer."""
 
     def __init__(self, settings: Settings, opening: _Opening) -> None:
-        index = opening.patiently(lambda: open_index(settings, write=True))
+        outbox = opening.patiently(lambda: Outbox(settings.data_dir, "follow", settings.outbox.waiting_max_entries))
+        index = opening.patiently(lambda: open_index(settings, write=True, set_aside=patient(outbox.append)))
         self._indexing = _indexing(settings, index, opening)
         self._streams = _streams(settings, opening)
         self._missing = opening.patiently(lambda: StreamReader(settings.data_dir))
@@ -99,9 +106,7 @@ class _Following:
 
     def facts(self) -> dict[str, Any]:
         """How far each is and what stands in its way."""
-        facts: dict[str, Any] = {
-            each.name: {"position": each.position, "problem": each.problem} for each in (self._indexing, self._streams)
-        }
+        facts: dict[str, Any] = {each.name: each.facts() for each in (self._indexing, self._streams)}
         with suppress(Unavailable):  # the next second's look tells
             facts["streams"] |= self._missing.totals(now_ns())._asdict()
         if self._traces is not None:

@@ -28,6 +28,15 @@ def end_of(loop: asyncio.AbstractEventLoop) -> asyncio.Event:
     return ended
 
 
+async def ends_within(ended: asyncio.Event, seconds: float) -> bool:
+    """Whether *ended* is set before so many seconds have passed."""
+    try:
+        await asyncio.wait_for(ended.wait(), seconds)
+    except TimeoutError:
+        return False
+    return True
+
+
 def end_with_stdin() -> None:
     """End this process when its standard input ends, as it does when the parent that holds the pipe dies.
 

@@ -48,7 +48,7 @@ class Query:
     (``time``). Ties go by event id in the same order. ``words`` are folded whole words, each of which must occur in
     the entry's free text.
     ``numbers`` bounds metadata by key, of those the index was told to file as numbers; ``leaves`` must all be there.
-    Entries of the receiver itself (``audit.…``) are left out unless ``actions`` ask for them.
+    Entries of the receiver itself (``audit.…``) are left out unless ``actions`` ask for them, or ``with_own`` does.
     """
 
     tenant: str = "default"
@@ -77,11 +77,12 @@ class Query:
     order: Order = "desc"
     limit: int = 100
     after: Position | None = None
+    with_own: bool = False
 
     @property
     def wants_own(self) -> bool:
         """Whether the receiver's own entries are asked for."""
-        return any(each.startswith(PREFIX) for each in self.actions)
+        return self.with_own or any(each.startswith(PREFIX) for each in self.actions)
 
     def next_after(self, position: Position) -> "Query":
         """The same question, from *position* on."""

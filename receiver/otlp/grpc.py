@@ -12,7 +12,7 @@ from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from receiver.config import Address, Otlp, Tls
 from receiver.errors import Busy, ReceiverError, WrongSettings
 from receiver.otlp.certificate import Certificate, of_pem
-from receiver.otlp.service import RECEIPT, OtlpService
+from receiver.otlp.service import RECEIPT, Services
 from receiver.otlp.signal import SIGNALS, Signal
 from receiver.otlp.status import codes_of, retry_info, status_of
 
@@ -32,9 +32,9 @@ _Context = grpc.aio.ServicerContext[bytes, bytes]
 class GrpcServer:
     """OTLP's gRPC endpoint, with gRPC's health service, in the running event loop."""
 
-    def __init__(self, service: OtlpService, settings: Otlp) -> None:
+    def __init__(self, services: Services, settings: Otlp) -> None:
         """Bind ``otlp.grpc``; WrongSettings when it cannot be had."""
-        self._service = service
+        self._services = services
         self._in_flight = 0
         self._in_flight_max = settings.grpc_in_flight_max
         self._server = grpc.aio.server(
@@ -79,8 +79,9 @@ class GrpcServer:
                 raise Busy("too many requests at once")
             self._in_flight += 1
             try:
-                caller = self._service.caller(_metadata(context, "authorization"), _certificate(context))
-                answer = await self._service.export(signal, body, caller, peer_address(context.peer()))
+                service = self._services[signal]
+                caller = service.caller(_metadata(context, "authorization"), _certificate(context))
+                answer = await service.export(signal, body, caller, peer_address(context.peer()))
             finally:
                 self._in_flight -= 1
         except Exception as error:

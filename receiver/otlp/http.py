@@ -16,7 +16,7 @@ from receiver.config import Otlp
 from receiver.errors import Busy, NotFound, ReceiverError, Refused, TooLarge, UnsupportedEncoding
 from receiver.otlp.certificate import Certificate, of_pem
 from receiver.otlp.inflate import ENCODINGS
-from receiver.otlp.service import RECEIPT, Answer, OtlpService
+from receiver.otlp.service import RECEIPT, Answer, Services
 from receiver.otlp.signal import SIGNALS, Signal
 from receiver.otlp.status import codes_of, retry_after_s, status_of
 
@@ -37,8 +37,8 @@ _LOG = logging.getLogger(__name__)
 class HttpEndpoint:
     """OTLP's HTTP endpoint as an ASGI application; bodies are bounded while they are read and inflated."""
 
-    def __init__(self, service: OtlpService, settings: Otlp) -> None:
-        self._service = service
+    def __init__(self, services: Services, settings: Otlp) -> None:
+        self._services = services
         self._settings = settings
         self._in_flight = 0
 
@@ -81,7 +81,8 @@ class HttpEndpoint:
         signal = PATHS.get(scope["path"])
         if signal is None:
             raise NotFound(f"there is no {scope['path']}; there are {', '.join(PATHS)}")
-        caller = self._service.caller(headers.get("authorization"), _certificate(scope))
+        service = self._services[signal]
+        caller = service.caller(headers.get("authorization"), _certificate(scope))
         if media_type not in (PROTOBUF, JSON):
             raise UnsupportedEncoding(f"the content type must be {PROTOBUF} or {JSON}, not {media_type!r:.80}")
         compression = headers.get("content-encoding", "").strip().lower()
@@ -95,7 +96,7 @@ class HttpEndpoint:
             if media_type == JSON:
                 body = signal.from_json(body)
             peer = scope["client"][0] if scope.get("client") else None
-            return await self._service.export(signal, body, caller, peer)
+            return await service.export(signal, body, caller, peer)
         finally:
             self._in_flight -= 1
 

@@ -8,6 +8,7 @@ from google.protobuf.message import DecodeError
 
 from otel_audit.canonical import unix_ns
 from otel_audit.entry import Entry
+from otel_audit.wire import PREFIX
 from receiver.clock import SECOND_NS, Clock, now_ns
 from receiver.config import Traces
 from receiver.errors import Damaged, Unavailable
@@ -168,7 +169,8 @@ class TraceWriter:
         self._hear_of(entry, self._partition_of(unix_ns(entry.timestamp), row.outlier))
 
     def _hear_of(self, entry: Entry, partition: str) -> None:
-        if entry.trace_id is None:
+        # What the receiver itself does is no reason to keep the spans of its own telemetry.
+        if entry.trace_id is None or entry.action.startswith(PREFIX):
             return
         trace = (entry.tenant, entry.trace_id)
         self._audited.hear_of(trace, lacking(entry, partition))

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any, ClassVar
 
 import pytest
@@ -264,6 +265,16 @@ class EntryIndexContract:
         index.put(LOG, filed(entry(1), entry(2, action="audit.finding.opened"), entry(3, action="auditor.x")), cursor=3)
         assert ids(index, Query(actions=(asked,))) == [event_id(2)]
         assert ids(index, Query()) == [event_id(3), event_id(1)]
+
+    def test_own_entries_come_with_the_others_when_they_are_wanted(self, index: EntryIndex) -> None:
+        """A trace and a history hold what the receiver itself did there, a search and its counts do not."""
+        own = entry(2, action="audit.receiver.start.success", trace_id="a" * 32, resource_id="r-1")
+        index.put(LOG, filed(entry(1, trace_id="a" * 32, resource_id="r-1"), own), cursor=2)
+        for asked in (Query(), Query(trace_id="a" * 32), Query(resource_id="r-1")):
+            assert ids(index, asked) == [event_id(1)]
+            assert index.facets(asked, 10).counts["action"] == (("inventory.update.success", 1),)
+            assert ids(index, replace(asked, with_own=True)) == [event_id(2), event_id(1)]
+        assert index.get("default", event_id(2)) == own
 
     @pytest.mark.parametrize(
         ("fields", "question"),

@@ -10,21 +10,24 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import orjson
 import pytest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
 from otel_audit import wire
+from receiver.clock import DAY_NS
 from receiver.journal import JournalReader
 from receiver.metrics import read_states
 from tests.parts.ports import free_ports
 from tests.parts.receiver import Receiver, running
 from tests.receiver.index.elastic_server import Namespace, namespace
-from tests.receiver.otlp.requests import CARRIER_SPAN, INNER_SPAN, TRACE, event, request, server_span, span
+from tests.receiver.otlp.requests import CARRIER_SPAN, INNER_SPAN, NOON, TRACE, event, request, server_span, span
 
 PROTOBUF = {"content-type": "application/x-protobuf"}
 EVENTS_EACH = 5
 BATCHES = 60
 STRANGER = b"\7" * 16
+OTHER_TRACE = b"\3" * 16
 
 
 def on(shared: Namespace) -> dict[str, str]:
@@ -145,3 +148,34 @@ def test_spans_to_one_and_entries_to_the_other_are_one_trace(pair: tuple[Receive
         assert {"http_method", "path", "span_name"} <= set(entry["seen"])
     with pytest.raises(httpx.HTTPStatusError, match="404"):
         two.get(f"/api/v1/traces/{STRANGER.hex()}")
+
+
+@pytest.mark.parametrize("days", [0, 40], ids=["same-partition", "another-partition"])
+def test_of_two_events_with_one_id_both_are_kept(pair: tuple[Receiver, Receiver], days: int) -> None:
+    """The first is what both receivers show; the second is in its journal, as quarantined, with where the first is."""
+    one, two = pair
+    name = event_id(1000 + days)
+    send(one, request(span(event(audit__record__id=name, audit__reason="first"), trace_id=OTHER_TRACE)))
+    caught_up(one)
+    time_ns = NOON - days * DAY_NS
+    later = event(time_ns=time_ns, audit__record__id=name, audit__reason="second")
+    send(two, request(span(later, trace_id=OTHER_TRACE)))
+    (kept,) = quarantined(two, name)
+    assert kept["said"]["reason"] == "second"
+    assert kept["other"]["log"] == read_states(one.data_dir)["accept"]["log"]
+    caught_up(two)
+    for receiver in pair:
+        assert receiver.get(f"/api/v1/entries/{name}")["reason"] == "first"
+        assert ids(receiver).count(name) == 1
+
+
+def quarantined(receiver: Receiver, name: str) -> list[Any]:
+    """What its journal holds of the event beside entries, once there is something."""
+    deadline = time.monotonic() + 20
+    while True:
+        with closing(JournalReader.open(receiver.data_dir)) as reader:
+            rows = [row for row in reader.read(0, 1 << 30) if (row.kind, row.event_id) == ("quarantined", name)]
+        if rows:
+            return [orjson.loads(row.values) for row in rows]
+        assert time.monotonic() < deadline, read_states(receiver.data_dir).get("follow")
+        time.sleep(0.05)

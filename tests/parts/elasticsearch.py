@@ -167,7 +167,9 @@ def _address(server: subprocess.Popen[bytes], log: Path, secured: Secured | None
         if found:
             url = f"http://127.0.0.1:{found[-1]}"
             with contextlib.suppress(httpx.TransportError):
-                health = httpx.get(f"{url}/_cluster/health", params={"wait_for_status": "green", "timeout": "30s"}, auth=knows[0])
+                health = httpx.get(
+                    f"{url}/_cluster/health", params={"wait_for_status": "green", "timeout": "30s"}, auth=knows[0]
+                )
                 if health.status_code in (200, 403):
                     return url
         time.sleep(0.3)

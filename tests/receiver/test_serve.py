@@ -145,6 +145,20 @@ def test_wrong_settings_are_told_together(tmp_path: Path, monkeypatch: pytest.Mo
     assert "journal.batch_max_entries" in result.output
 
 
+def test_who_reads_is_in_the_log(tmp_path: Path) -> None:
+    """Their search is an entry of the receiver's, found by who asks for those."""
+    with running(tmp_path / "data") as receiver:
+        receiver.get("/api/v1/entries", user_id="u-1")
+        [read] = receiver.eventually("/api/v1/entries", action="audit.entry.read.*")["entries"]
+        assert read["metadata"] == {"filter": {"user_id": "u-1"}, "found": 0}
+        assert (read["actor_type"], read["ip_address"], read["service_name"]) == (
+            "anonymous",
+            "127.0.0.1",
+            "otel-audit",
+        )
+        assert receiver.get("/api/v1/entries")["entries"] == []
+
+
 def test_a_number_that_has_not_come_is_told_and_heals(tmp_path: Path) -> None:
     """Numbers of a stream are accounted for while the receiver serves."""
 

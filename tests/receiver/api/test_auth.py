@@ -76,6 +76,7 @@ def test_every_name_of_this_machine_is_answered(host: str, api: TestClient):
 
 def test_ready_is_what_accept_says(api: TestClient, receiver: Receiver):
     """The index may lag, follow may be down: senders are still served; without accept nothing is."""
+    receiver.say("follow", index={"position": 0, "problem": None})
     ready = api.get("/readyz")
     assert (ready.status_code, ready.json()["ready"], ready.json()["lag_s"]) == (200, True, 0)
     receiver.stop("follow")

@@ -17,7 +17,7 @@ from receiver.journal import Journal, JournalReader, Row
 from receiver.otlp.grpc import GrpcServer
 from receiver.otlp.http import HttpEndpoint
 from receiver.otlp.service import OtlpService
-from receiver.otlp.signal import TRACES, Signal
+from receiver.otlp.signal import SIGNALS, TRACES, Signal
 from receiver.senders import Senders
 from receiver.spool import SpoolReader, SpoolWriter
 
@@ -37,10 +37,11 @@ class Doors:
         self.spool = SpoolWriter(data_dir / "spool", 1 << 20)
         self.accept = Accept(self.journal)
         self.service = OtlpService(self.accept, Senders(config.Auth(tokens=tuple(tokens))), self.spool, 2555)
+        services = dict.fromkeys(SIGNALS, self.service)
         otlp = config.Otlp(grpc="127.0.0.1:0", request_max_bytes=MAX_BYTES, **settings)
-        self.endpoint = HttpEndpoint(self.service, otlp)
+        self.endpoint = HttpEndpoint(services, otlp)
         self.http = httpx.AsyncClient(transport=httpx.ASGITransport(self.endpoint), base_url="http://receiver")
-        self.grpc = GrpcServer(self.service, otlp)
+        self.grpc = GrpcServer(services, otlp)
 
     async def post(
         self, body: bytes, content_type: str = "application/x-protobuf", path: str = "/v1/traces", **headers: str

@@ -120,7 +120,7 @@ def test_a_port_that_is_taken_is_a_wrong_setting(tmp_path: Path) -> None:
 
     async def what(doors: Doors) -> None:
         with pytest.raises(WrongSettings, match=r"otlp\.grpc"):
-            GrpcServer(doors.service, Otlp(grpc=f"127.0.0.1:{doors.grpc.port}"))
+            GrpcServer({}, Otlp(grpc=f"127.0.0.1:{doors.grpc.port}"))
 
     through(tmp_path, what)
 

@@ -21,7 +21,7 @@ from receiver.errors import WrongSettings
 from receiver.otlp.grpc import GrpcServer
 from receiver.otlp.http import HttpEndpoint
 from receiver.otlp.service import OtlpService
-from receiver.otlp.signal import TRACES
+from receiver.otlp.signal import SIGNALS, TRACES
 from receiver.senders import Senders
 from tests.receiver.otlp.doors import Doors, through
 from tests.receiver.otlp.requests import event, request, span
@@ -66,10 +66,10 @@ def pki(tmp_path_factory: pytest.TempPathFactory) -> Pki:
 @contextlib.asynccontextmanager
 async def listening(doors: Doors, tls: Tls, auth: Auth) -> AsyncIterator[tuple[str, str]]:
     """The doors on real sockets, as the addresses of gRPC and HTTP."""
-    service = OtlpService(doors.accept, Senders(auth), None, 2555)
+    services = dict.fromkeys(SIGNALS, OtlpService(doors.accept, Senders(auth), None, 2555))
     otlp = Otlp(grpc="127.0.0.1:0", http="127.0.0.1:0", tls=tls)
-    over_grpc = GrpcServer(service, otlp)
-    over_http = WebServer("otlp.http", Address(otlp.http), HttpEndpoint(service, otlp), tls)
+    over_grpc = GrpcServer(services, otlp)
+    over_http = WebServer("otlp.http", Address(otlp.http), HttpEndpoint(services, otlp), tls)
     await over_grpc.start()
     await over_http.start()
     try:
