@@ -3,6 +3,7 @@
 import gzip
 import http.client
 import socket
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -175,6 +176,31 @@ def _stalled(host: str, port: int) -> http.client.HTTPConnection:
     client.putheader("content-length", "1000")
     client.endheaders(b"12345")
     return client
+
+
+@pytest.mark.parametrize("cut", [0, 30, 120, 10_000])
+def test_who_offers_another_protocol_is_answered_in_this_one(receiver: Receiver, cut: int) -> None:
+    """As Java's HTTP client does with its first request: its body is read, however it is cut on the way."""
+    body = one(f"offer.{cut}.success")
+    fields = {
+        "Host": "x",
+        "Connection": "Upgrade, HTTP2-Settings",
+        "Upgrade": "h2c",
+        "HTTP2-Settings": "AA",
+        "Content-Type": "application/x-protobuf",
+        "Content-Length": str(len(body)),
+    }
+    lines = ["POST /v1/traces HTTP/1.1", *(f"{name}: {value}" for name, value in fields.items()), "", ""]
+    head = "\r\n".join(lines).encode()
+    address = urlsplit(receiver.http)
+    with socket.create_connection((address.hostname, address.port), timeout=30) as client:
+        whole = head + body
+        for part in filter(None, (whole[:cut], whole[cut:])):
+            client.sendall(part)
+            time.sleep(0.05)
+        answer = client.recv(10_000)
+    assert answer.startswith(b"HTTP/1.1 200")
+    assert b"otel-audit-receipt" in answer
 
 
 def test_a_connection_that_says_nothing_is_closed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
