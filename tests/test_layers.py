@@ -11,7 +11,7 @@ LAYERS = [
     {"cli"},
     {"app", "supervisor", "cli_read"},
     {"otlp", "api", "ui"},
-    {"accept", "correlate", "exposition"},
+    {"accept", "correlate", "cursors", "exposition"},
     {"index", "traces", "forward", "seal", "detect", "archive"},
     {"follower", "elastic"},
     {"journal", "last_settings", "outbox", "senders", "spool", "streams", "telemetry"},

@@ -12,9 +12,10 @@ from receiver.app.life import end_of, ends_within
 from receiver.app.telling import Telling
 from receiver.app.web import WebServer
 from receiver.config import Address, Settings
+from receiver.cursors import known_cursors
 from receiver.errors import ReceiverError
 from receiver.forward.forwarder import Forwarder
-from receiver.journal import Journal
+from receiver.journal import Keeper
 from receiver.metrics import RunState
 from receiver.otlp.grpc import GrpcServer
 from receiver.otlp.http import HttpEndpoint
@@ -43,7 +44,7 @@ def serve_accept(settings: Settings) -> None:
 async def _serve(settings: Settings) -> None:
     ended = end_of(asyncio.get_running_loop())
     async with AsyncExitStack() as opened:  # closed in reverse: first the doors, last the journal
-        journal = Journal.open(settings.data_dir, settings.journal)
+        journal = Keeper(settings.data_dir, settings.journal, lambda: known_cursors(settings.data_dir))
         opened.push_async_callback(asyncio.to_thread, journal.close)
         state = RunState(settings.data_dir, "accept")
         opened.callback(state.close)
@@ -67,15 +68,17 @@ async def _serve(settings: Settings) -> None:
         )
         doors = _Doors(service, settings, telling)
         ports = await doors.open(opened)
-        state.set(ready=True, ports=ports, log=journal.log)
+        state.set(ports=ports)
         telling.started()
         telling.settings()
         _LOG.info("accepting", extra={**ports, "log": journal.log})
         draining = asyncio.create_task(drain.run(ended))
         while not ended.is_set():
+            await asyncio.to_thread(journal.look)
             await _try_again(accept, telling)
             state.set(
-                **_health(accept, drain),
+                log=journal.log,
+                **_health(journal, accept, drain),
                 **service.counts(),
                 **doors.facts(),
                 **_sizes(settings, spool),
@@ -95,10 +98,10 @@ async def _try_again(accept: Accept, telling: Telling) -> None:
             await accept.accept([telling.acts.outage(*accept.trouble)])
 
 
-def _health(accept: Accept, drain: Drain) -> dict[str, Any]:
-    trouble = accept.trouble
-    problem = drain.problem if trouble is None else trouble.message
-    return {**accept.counts(), "ready": trouble is None, "problem": problem}
+def _health(journal: Keeper, accept: Accept, drain: Drain) -> dict[str, Any]:
+    troubles = [journal.problem, None if accept.trouble is None else accept.trouble.message]
+    trouble = next((str(each) for each in troubles if each is not None), None)
+    return {**accept.counts(), "ready": trouble is None, "problem": trouble or drain.problem}
 
 
 def _sizes(settings: Settings, spool: SpoolWriter | None) -> dict[str, int]:

@@ -14,7 +14,7 @@ from receiver.correlate.join import join
 from receiver.correlate.journey import Abandoned, Journey, abandoned, journey_of
 from receiver.correlate.kept import Kept
 from receiver.correlate.stages import LAG_TOLD_S, Lag, is_running, lags
-from receiver.errors import NotFound, Unavailable
+from receiver.errors import Damaged, NotFound, Unavailable
 from receiver.index.port import EntryIndex, Facets, Page
 from receiver.index.query import LIMIT_MAX, Query
 from receiver.journal import JournalReader
@@ -197,7 +197,7 @@ class Desk:
             journal: JournalReader = self._part("journal")
             with self._journal_turn:
                 known = lags(read_states(self._data_dir), journal, now)
-        except Unavailable as error:
+        except (Damaged, Unavailable) as error:
             return Progress({}, None, (*warnings, str(error)))
         index = known.get("index")
         return Progress(known, None if index is None else rfc3339(index.oldest_ns or now), warnings)
@@ -209,7 +209,7 @@ class Desk:
             cursor = cursor_of(journal.log)
             with self._journal_turn:
                 waiting = journal.first_after(cursor)
-        except Unavailable as error:
+        except (Damaged, Unavailable) as error:
             return Freshness(rfc3339(now), 0.0, (*warnings, f"how far {name} is cannot be told: {error}"))
         if waiting is None:
             return Freshness(rfc3339(now), 0.0, warnings)

@@ -9,8 +9,11 @@ import subprocess
 import tempfile
 import time
 import zipfile
-from collections.abc import Iterator
+from base64 import b64encode
+from collections.abc import Iterator, Sequence
+from hashlib import sha1
 from pathlib import Path
+from typing import NamedTuple
 
 import httpx
 
@@ -63,22 +66,37 @@ def java_home() -> str:
     return str(Path(java).resolve().parent.parent)
 
 
+class User(NamedTuple):
+    """Somebody whom a server with security on knows."""
+
+    name: str
+    password: str
+    role: str
+
+
+class Secured(NamedTuple):
+    """Security on: roles as ``roles.yml`` has them, and users."""
+
+    roles: str
+    users: Sequence[User]
+
+
 @contextlib.contextmanager
-def running(heap: str = "512m") -> Iterator[str]:
-    """The address of a fresh, empty Elasticsearch, gone when the block ends."""
+def running(heap: str = "512m", secured: Secured | None = None) -> Iterator[str]:
+    """The address of a fresh, empty Elasticsearch, gone when the block ends; of a secured one, without a user."""
     home = fetch()
     work = Path(tempfile.mkdtemp(prefix="otel-audit-es-"))
-    user = _unprivileged(work, home)
+    user = _unprivileged(work, home, secured)
     log = work / "stdout"
     try:
         with log.open("wb") as out:
             server = subprocess.Popen(
-                [str(home / "bin" / "elasticsearch"), *_settings(work)],
+                [str(home / "bin" / "elasticsearch"), *_settings(work, secured)],
                 cwd=work, env=_environment(work, heap), stdin=subprocess.DEVNULL, stdout=out, stderr=out,
                 user=user, group=user and pwd.getpwuid(user).pw_gid, extra_groups=[] if user else None,
             )  # fmt: skip
         try:
-            yield _address(server, log)
+            yield _address(server, log, secured)
         finally:
             server.terminate()
             try:
@@ -90,9 +108,11 @@ def running(heap: str = "512m") -> Iterator[str]:
         shutil.rmtree(work, ignore_errors=True)
 
 
-def _unprivileged(work: Path, home: Path) -> int | None:
+def _unprivileged(work: Path, home: Path, secured: Secured | None) -> int | None:
     """Make *work* ready; as root, give it to ``nobody`` and return that user's id."""
     shutil.copytree(home / "config", work / "config")
+    if secured is not None:
+        _write_users(work / "config", secured)
     for name in ("data", "logs", "tmp"):
         (work / name).mkdir()
     if os.getuid() != 0:
@@ -103,7 +123,15 @@ def _unprivileged(work: Path, home: Path) -> int | None:
     return nobody.pw_uid
 
 
-def _settings(work: Path) -> list[str]:
+def _write_users(config: Path, secured: Secured) -> None:
+    """The files of the server's file realm."""
+    (config / "roles.yml").write_text(secured.roles)
+    hashed = {user.name: b64encode(sha1(user.password.encode()).digest()).decode() for user in secured.users}
+    (config / "users").write_text("".join(f"{name}:{{SHA}}{value}\n" for name, value in hashed.items()))
+    (config / "users_roles").write_text("".join(f"{user.role}:{user.name}\n" for user in secured.users))
+
+
+def _settings(work: Path, secured: Secured | None) -> list[str]:
     settings = {
         "discovery.type": "single-node",
         "http.port": "0",
@@ -111,7 +139,7 @@ def _settings(work: Path) -> list[str]:
         "network.host": "127.0.0.1",
         "path.data": str(work / "data"),
         "path.logs": str(work / "logs"),
-        "xpack.security.enabled": "false",
+        "xpack.security.enabled": "false" if secured is None else "true",
         "cluster.routing.allocation.disk.threshold_enabled": "false",
         "cluster.max_shards_per_node": "5000",
     }
@@ -129,7 +157,8 @@ def _environment(work: Path, heap: str) -> dict[str, str]:
     }
 
 
-def _address(server: subprocess.Popen[bytes], log: Path) -> str:
+def _address(server: subprocess.Popen[bytes], log: Path, secured: Secured | None) -> str:
+    knows = [(user.name, user.password) for user in secured.users] if secured is not None else [None]
     deadline = time.monotonic() + _START_MAX_S
     while time.monotonic() < deadline:
         if server.poll() is not None:
@@ -138,8 +167,10 @@ def _address(server: subprocess.Popen[bytes], log: Path) -> str:
         if found:
             url = f"http://127.0.0.1:{found[-1]}"
             with contextlib.suppress(httpx.TransportError):
-                health = httpx.get(f"{url}/_cluster/health", params={"wait_for_status": "green", "timeout": "30s"})
-                if health.status_code == 200:
+                health = httpx.get(
+                    f"{url}/_cluster/health", params={"wait_for_status": "green", "timeout": "30s"}, auth=knows[0]
+                )
+                if health.status_code in (200, 403):
                     return url
         time.sleep(0.3)
     raise CannotBeHad(f"Elasticsearch did not start: {log.read_text(errors='replace')[-1500:]}")
