@@ -1,56 +1,61 @@
 """What of a request goes on: all of it as it came, or without carriers, or without any audit event."""
 
-from collections.abc import Callable
 from typing import Any
 
 from google.protobuf.message import Message
+from opentelemetry.proto.common.v1.common_pb2 import InstrumentationScope
 
 from otel_audit import wire
+from receiver.forward.outline import REQUEST, RESOURCE, SCOPE, each_part
 from receiver.forward.signal import LOGS, Signal
+
+#: Without these bytes there is nothing to take out; searching costs less than reading.
+_CARRIERS = wire.SCOPE.encode()
+_MARK = wire.PREFIX.encode()
 
 
 def outgoing(signal: Signal, body: bytes, request: Message | None, strip: bool) -> bytes | None:
     """The bytes that go on; None when nothing is left.
 
-    *body* itself wherever nothing has to be taken out. *request* is the same parsed, None when no ``audit.`` is in it;
-    it stays as it is.
+    *body* itself wherever nothing has to be taken out, and its very bytes around what is. *request* is None when no
+    ``audit.`` is in it.
     """
-    if request is None:
+    if request is None or (not strip and not _holds(body, _CARRIERS)):
         return body
-    scopes = [scope for resource in signal.resources_of(request) for scope in signal.scopes_of(resource)]
-    if not strip and not any(map(_is_carriers, scopes)):
-        return body if scopes else None
-    left = type(request)()
-    left.CopyFrom(request)
-    taken = _take_out(signal, left, strip)
-    if not signal.resources_of(left):
+    return each_part(REQUEST.FromString(body), body, lambda part: _resource(signal, part, strip))
+
+
+def _resource(signal: Signal, body: bytes, strip: bool) -> bytes | None:
+    if not _holds(body, _MARK) and not _holds(body, _CARRIERS):
+        return body
+    return each_part(RESOURCE.FromString(body), body, lambda part: _scope(signal, part, strip))
+
+
+def _scope(signal: Signal, body: bytes, strip: bool) -> bytes | None:
+    outline = SCOPE.FromString(body)
+    if InstrumentationScope.FromString(outline.scope).name == wire.SCOPE:
         return None
-    return left.SerializeToString() if taken else body
+    if not strip or not _holds(body, _MARK):
+        return body
+    return each_part(outline, body, lambda part: _stripped(signal, part))
 
 
-def _take_out(signal: Signal, request: Message, strip: bool) -> int:
-    """Take out of *request* what does not go on, and what holds nothing then; the number of things taken."""
-    taken = 0
-    resources = signal.resources_of(request)
-    for resource in resources:
-        scopes = signal.scopes_of(resource)
-        taken += _remove(scopes, _is_carriers)
-        if strip:
-            taken += sum(_strip(signal, scope) for scope in scopes)
-            _remove(scopes, lambda scope: not signal.records_of(scope))
-    _remove(resources, lambda resource: not signal.scopes_of(resource))
-    return taken
-
-
-def _strip(signal: Signal, scope: Any) -> int:
-    records = signal.records_of(scope)
+def _stripped(signal: Signal, body: bytes) -> bytes | None:
+    """A span without its audit events; None for a log record that is one."""
+    if not _holds(body, _MARK):
+        return body
+    record = signal.record.FromString(body)
     if signal is LOGS:
-        return _remove(records, lambda record: _is_audit_event(record) and _is_named(record))
-    return sum(_remove(span.events, _is_audit_event) for span in records)
+        return None if _is_audit_event(record) and _is_named(record) else body
+    places = [place for place, event in enumerate(record.events) if _is_audit_event(event)]
+    for place in reversed(places):
+        del record.events[place]
+    return bytes(record.SerializeToString()) if places else body
 
 
-def _is_carriers(scope: Any) -> bool:
-    return bool(scope.scope.name == wire.SCOPE)
+def _holds(body: bytes, text: bytes) -> bool:
+    # From the end, because CPython does that several times as fast on most bodies.
+    return body.rfind(text) >= 0
 
 
 def _is_audit_event(candidate: Any) -> bool:
@@ -62,11 +67,3 @@ def _is_named(record: Any) -> bool:
     return bool(record.event_name) or any(
         pair.key == "event.name" and pair.value.string_value for pair in record.attributes
     )
-
-
-def _remove(items: Any, unwanted: Callable[[Any], Any]) -> int:
-    """Delete what is *unwanted* from a repeated field; how many there were."""
-    places = [place for place, item in enumerate(items) if unwanted(item)]
-    for place in reversed(places):
-        del items[place]
-    return len(places)

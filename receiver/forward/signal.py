@@ -8,6 +8,8 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
     ExportTraceServiceRequest,
     ExportTraceServiceResponse,
 )
+from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord
+from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
 Name = Literal["traces", "logs"]
 
@@ -21,6 +23,7 @@ class Signal:
     path: str
     request: Any
     response: Any
+    record: Any
     resources: str
     scopes: str
     records: str
@@ -44,6 +47,7 @@ TRACES = Signal(
     path="/v1/traces",
     request=ExportTraceServiceRequest,
     response=ExportTraceServiceResponse,
+    record=Span,
     resources="resource_spans",
     scopes="scope_spans",
     records="spans",
@@ -54,6 +58,7 @@ LOGS = Signal(
     path="/v1/logs",
     request=ExportLogsServiceRequest,
     response=ExportLogsServiceResponse,
+    record=LogRecord,
     resources="resource_logs",
     scopes="scope_logs",
     records="log_records",

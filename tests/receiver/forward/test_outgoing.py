@@ -88,3 +88,17 @@ def test_records_that_name_their_event_the_older_way_are_stripped():
     audit, plain = record("", event__name="a.b.success", audit__x=1), record("", event__name="", audit__x=1)
     whole = logs(audit, plain)
     assert outgoing(LOGS, whole.SerializeToString(), whole, strip=True) == logs(plain).SerializeToString()
+
+
+@pytest.mark.parametrize("strip", [False, True])
+def test_what_stands_beside_stays_the_very_bytes(strip: bool):
+    """Fields of a later OTLP too, at every level, and resources, scopes and spans that were empty."""
+    later = b"\xfa\x3e\x01x"
+    whole = request(span(PLAIN), scope="app")
+    whole.resource_spans[0].schema_url = "https://example.com/1"
+    beside = whole.SerializeToString()
+    kept = b"\x0a" + bytes([4 + len(later)]) + b"\x0a\x00\x12\x00" + later
+    carrier = request(span(AUDIT), scope=wire.SCOPE)
+    body = beside + carrier.SerializeToString() + kept + later
+    parsed = type(whole).FromString(body)
+    assert outgoing(TRACES, body, parsed, strip) == beside + kept + later
