@@ -89,6 +89,6 @@ def app_over(desk: Desk, settings: Settings) -> FastAPI:
     problems.install(app)
     answering = Answering(desk, Tokens(settings.auth.tokens), reads, settings.index.numeric_metadata)
     for noun in (entries, searches, facets, traces, resources, journeys, completeness):
-        app.include_router(noun.routes(answering), prefix=PREFIX)
+        app.include_router(noun.routes(answering), prefix=PREFIX, responses=problems.RESPONSES)
     app.include_router(operations.routes(desk, settings.data_dir))
     return app
