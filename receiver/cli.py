@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from receiver import config
+from receiver import cli_doctor, config
 from receiver.cli_read import register
 from receiver.config import Address, Settings
 from receiver.errors import WrongSettings
@@ -17,6 +17,7 @@ app = typer.Typer(
     no_args_is_help=True, add_completion=False, help="An audit log that rides on OpenTelemetry.", rich_markup_mode=None
 )
 register(app)
+cli_doctor.register(app)
 
 
 class Part(StrEnum):

@@ -9,8 +9,8 @@ ROOT = Path(__file__).parent.parent
 #: A module of the receiver imports only from rows below its own; a row's members do not know each other.
 LAYERS = [
     {"cli"},
-    {"app", "supervisor", "cli_read"},
-    {"otlp", "api", "ui"},
+    {"app", "cli_doctor", "cli_read", "supervisor"},
+    {"api", "doctor", "otlp", "ui"},
     {"accept", "correlate", "cursors", "exposition"},
     {"index", "traces", "forward", "seal", "detect", "archive"},
     {"follower", "elastic"},

@@ -78,7 +78,7 @@ async def _serve(settings: Settings) -> None:
             await _try_again(accept, telling)
             state.set(
                 log=journal.log,
-                **_health(journal, accept, drain),
+                **_health(journal.problem, accept, drain),
                 **service.counts(),
                 **doors.facts(),
                 **_sizes(settings, spool),
@@ -98,10 +98,11 @@ async def _try_again(accept: Accept, telling: Telling) -> None:
             await accept.accept([telling.acts.outage(*accept.trouble)])
 
 
-def _health(journal: Keeper, accept: Accept, drain: Drain) -> dict[str, Any]:
-    troubles = [journal.problem, None if accept.trouble is None else accept.trouble.message]
-    trouble = next((str(each) for each in troubles if each is not None), None)
-    return {**accept.counts(), "ready": trouble is None, "problem": trouble or drain.problem}
+def _health(problem: ReceiverError | None, accept: Accept, drain: Drain) -> dict[str, Any]:
+    """*problem* keeps the journal closed, accept's trouble is of its commits."""
+    trouble = None if accept.trouble is None else accept.trouble.message
+    told = trouble if problem is None else str(problem)
+    return {**accept.counts(), "ready": told is None, "problem": told or drain.problem}
 
 
 def _sizes(settings: Settings, spool: SpoolWriter | None) -> dict[str, int]:

@@ -142,19 +142,19 @@ def test_an_outage_ends_by_itself_and_is_told(tmp_path: Path) -> None:
 
     async def go() -> None:
         with Telling(config.Settings(data_dir=data_dir), "accept", state) as telling:
-            assert _health(accept, drain)["ready"] is True
+            assert _health(None, accept, drain)["ready"] is True
             journal._connection.execute("PRAGMA query_only=ON")  # SQLite: attempt to write a readonly database
             with pytest.raises(Unavailable):
                 await accept.accept([draft("a")])
             since_ns = accept.trouble.since_ns if accept.trouble else 0
             await _try_again(accept, telling)
-            health = _health(accept, drain)
+            health = _health(None, accept, drain)
             assert (health["ready"], "readonly" in str(health["problem"])) == (False, True)
             assert accept.trouble is not None
             assert accept.trouble.since_ns == since_ns
             journal._connection.execute("PRAGMA query_only=OFF")
             await _try_again(accept, telling)
-            assert (_health(accept, drain)["ready"], _health(accept, drain)["problem"]) == (True, None)
+            assert (_health(None, accept, drain)["ready"], _health(None, accept, drain)["problem"]) == (True, None)
             await _try_again(accept, telling)
 
     try:
