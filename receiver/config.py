@@ -6,7 +6,7 @@ Settings come from ``otel-audit.yaml`` (``--config``) and from variables
 
 import os
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
@@ -163,6 +163,12 @@ class Index(Section):
     batch_max_entries: int = Field(2000, ge=1, le=20_000, description="most entries in one put")
     poll_ms: int = Field(50, ge=1, le=10_000, description="milliseconds between looks at a quiet journal")
     timeout_s: float = Field(10.0, gt=0, le=300, description="longest wait for one answer of Elasticsearch, in seconds")
+    refused_max_entries: int = Field(
+        1000, ge=1, le=1_000_000, description="most entries kept aside that the index refuses; beyond it indexing waits"
+    )
+    refused_max_bytes: int = Field(
+        256 * 1024 * 1024, ge=1024, description="most bytes of them; beyond it indexing waits"
+    )
 
     @field_validator("url")
     @classmethod
@@ -506,12 +512,17 @@ def _feeding_itself(settings: Settings) -> list[str]:
 
 def _unknown_variables() -> list[str]:
     """Variables with our prefix that name no setting: a misspelt one must not be passed over in silence."""
-    known = {"data_dir", "forward"}
-    for name, field in Settings.model_fields.items():
-        if isinstance(field.annotation, type) and issubclass(field.annotation, Section):
-            known |= {f"{name}__{inner}" for inner in field.annotation.model_fields} | {name}
+    known = set(_variables(Settings))
     return [
         f"{variable}: no such setting"
         for variable in sorted(os.environ)
         if variable.startswith(ENV_PREFIX) and variable.removeprefix(ENV_PREFIX).lower() not in known
     ]
+
+
+def _variables(section: type[BaseModel], place: str = "") -> Iterator[str]:
+    """The names of all settings in *section*, of the sections in it and of theirs."""
+    for name, field in section.model_fields.items():
+        yield f"{place}{name}"
+        if isinstance(field.annotation, type) and issubclass(field.annotation, Section):
+            yield from _variables(field.annotation, f"{place}{name}__")

@@ -14,7 +14,7 @@ LAYERS = [
     {"accept", "correlate", "cursors", "exposition"},
     {"index", "traces", "forward", "seal", "detect", "archive"},
     {"follower", "elastic"},
-    {"journal", "last_settings", "outbox", "senders", "spool", "streams", "telemetry"},
+    {"journal", "last_settings", "outbox", "refused", "senders", "spool", "streams", "telemetry"},
     {"acts", "segments", "sqlite"},
     {"budget", "claims", "own", "tokens"},
     {"config"},

@@ -20,6 +20,7 @@ from receiver.index.port import EntryIndex
 from receiver.journal import JournalReader
 from receiver.metrics import RunState
 from receiver.outbox import Outbox
+from receiver.refused import Refuse, RefusedStore
 from receiver.spool import SpoolReader
 from receiver.streams import StreamReader, StreamWriter
 from receiver.traces.open import open_store
@@ -91,8 +92,11 @@ class _Following:
 
     def __init__(self, settings: Settings, opening: _Opening) -> None:
         outbox = opening.patiently(lambda: Outbox(settings.data_dir, "follow", settings.outbox.waiting_max_entries))
-        index = opening.patiently(lambda: open_index(settings, write=True, set_aside=patient(outbox.append)))
-        self._indexing = _indexing(settings, index, opening)
+        refused = opening.patiently(lambda: RefusedStore(settings.data_dir, settings.index))
+        index = opening.patiently(
+            lambda: open_index(settings, write=True, set_aside=patient(outbox.append), refuse=refused.keep)
+        )
+        self._indexing = _indexing(settings, index, refused.keep, opening)
         self._streams = _streams(settings, opening)
         self._missing = opening.patiently(lambda: StreamReader(settings.data_dir))
         self._traces = None if settings.traces.keep == "none" else _traces(settings, index, opening)
@@ -121,9 +125,9 @@ class _Following:
         return facts | {"problem": "; ".join(problems) or None}
 
 
-def _indexing(settings: Settings, index: EntryIndex, opening: _Opening) -> Follower:
+def _indexing(settings: Settings, index: EntryIndex, refuse: Refuse, opening: _Opening) -> Follower:
     reader = opening.patiently(lambda: JournalReader.open(settings.data_dir))
-    indexer = Indexer(index, reader.log, settings.index.partition)
+    indexer = Indexer(index, reader.log, settings.index.partition, refuse=refuse)
     return Follower(
         "index",
         reader,

@@ -18,3 +18,16 @@ def amended(entry: Entry, fields: Mapping[str, Any], span_id: str | None = None)
     if not missing or span_id not in (None, entry.span_id):
         return entry
     return Entry.model_validate({**dict(entry), **missing, "seen": (*entry.seen, *missing)})
+
+
+def restored(entry: Entry, standing: Entry | None) -> Entry:
+    """*entry* made anew from the journal, with what traces showed of it since, as far as *standing* has it."""
+    if standing is None:
+        return entry
+    seen = {field: getattr(standing, field) for field in standing.seen if field in SEEN_FIELDS}
+    return amended(entry, seen, standing.span_id)
+
+
+def is_of(log: str, entry: Entry) -> bool:
+    """Whether *entry* was journalled in *log*; one that does not say is nobody else's."""
+    return entry.integrity is None or entry.integrity.log == log

@@ -1,16 +1,16 @@
 """Entries in Elasticsearch: one ECS document each, in plain indices named by the event's time."""
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 import orjson
 from elasticsearch import ConflictError, Elasticsearch
 
 from otel_audit.entry import Entry
-from receiver.elastic import Item, RefusedItem, answering, bulk
-from receiver.errors import Damaged, Unavailable
-from receiver.index.amendment import amended
+from receiver.elastic import Answered, Item, answering, bulk_meeting
+from receiver.errors import Unavailable
+from receiver.index.amendment import amended, is_of, restored
 from receiver.index.conflict import SetAside, nowhere, quarantined
 from receiver.index.document import Document, document_of, entry_from, is_minimal, minimal_document_of
 from receiver.index.elastic_indices import Indices
@@ -19,6 +19,8 @@ from receiver.index.elastic_twins import Twins, cursor_id
 from receiver.index.port import Facets, Filed, Page, Total
 from receiver.index.query import FACETS, Query
 from receiver.index.template import everywhere, index_of, partition_in, pattern_of
+from receiver.refused import Refusal, Refuse
+from receiver.refused import nowhere as refused_by_all
 
 AMEND_TRIES = 5
 
@@ -39,11 +41,12 @@ class ElasticIndex:
         tenants: Sequence[str] = ("default",),
         numeric: Sequence[str] = (),
         set_aside: SetAside = nowhere,
+        refuse: Refuse = refused_by_all,
     ) -> None:
         """*tenants* are those whose partitions :meth:`prepare` makes ahead of their first entry.
 
         *numeric* are the metadata keys that are filed as numbers. *set_aside* returns when the quarantined drafts it
-        is handed are durable.
+        is handed are durable, *refuse* when the entries are kept that the server will never take.
         """
         self._document_of = partial(document_of, numeric=numeric)
         self._client = client
@@ -52,6 +55,7 @@ class ElasticIndex:
         self._indices = Indices(client, namespace)
         self._twins = Twins(client, namespace)
         self._set_aside = set_aside
+        self._refuse = refuse
         self._cursors = f"audit-cursors-{namespace}"
 
     def prepare(self, partitions: Sequence[str]) -> None:
@@ -66,6 +70,22 @@ class ElasticIndex:
             self._settle(log, filed)
         with answering():
             self._client.index(index=self._cursors, id=cursor_id(log), document={"log": log, "cursor": cursor})
+
+    def restore(self, log: str, filed: Sequence[Filed]) -> Sequence[Filed]:
+        """Create what is not there; write the others anew, each over the version that was read."""
+        self._twins.announce(log)
+        self._indices.renew({self._index_of(each) for each in filed})
+        standing = list(self._standing(filed))
+        new = [each for each, found in standing if found is None]
+        if new:
+            self._create(new)
+            self._settle(log, new)
+        for _ in range(AMEND_TRIES):
+            changed = self._put_over(log, standing)
+            if not changed:
+                return new
+            standing = list(self._standing(changed))
+        raise Unavailable(f"{changed[0].entry.event_id} is being changed by others all the time")
 
     def cursor(self, log: str) -> int:
         """The last cursor put for *log*."""
@@ -164,21 +184,47 @@ class ElasticIndex:
         self._twins.remove(met.surplus)
 
     def _bulk(self, filed: Sequence[Filed]) -> None:
-        """Create every entry's document; the minimal one where the server refuses the full one for its content."""
-        refused = self._bulk_of(filed, self._document_of)
-        if not refused:
-            return
-        actions = {each.item.action for each in refused}
-        again = [each for each in filed if self._action(each) in actions]
-        for still in self._bulk_of(again, minimal_document_of):
-            raise Damaged(
-                f"Elasticsearch refuses an entry: {still.reason}, {still.item.action.decode()}",
-                "see the mapping of that index and its @custom template",
-            )
+        """Create every entry's document, in the first form that the server takes."""
+        self._written([_Version(each, each.entry, self._action(each)) for each in filed])
 
-    def _bulk_of(self, filed: Sequence[Filed], make: Callable[[Entry], Document]) -> list[RefusedItem]:
-        items = [Item(self._action(each), orjson.dumps(_with_digest(make(each.entry), each))) for each in filed]
-        return bulk(self._client, items)
+    def _written(self, versions: Sequence["_Version"]) -> list[Filed]:
+        """Write whole documents, the minimal one where the server refuses that for its content.
+
+        What it refuses in both forms is handed on. Returns those that met another version of their document.
+        """
+        first = self._bulk_of(versions, self._document_of)
+        again = {each.item.action for each in first.refused}
+        second = self._bulk_of([each for each in versions if each.action in again], minimal_document_of)
+        reasons = {each.item.action: each.reason for each in second.refused}
+        if reasons:
+            self._refuse([each.refusal(reasons[each.action]) for each in versions if each.action in reasons])
+        met = {item.action for item in (*first.met, *second.met)}
+        return [each.filed for each in versions if each.action in met]
+
+    def _bulk_of(self, versions: Sequence["_Version"], make: Callable[[Entry], Document]) -> Answered:
+        items = [Item(each.action, orjson.dumps(_with_digest(make(each.entry), each.filed))) for each in versions]
+        return bulk_meeting(self._client, items)
+
+    def _put_over(self, log: str, standing: Sequence[tuple[Filed, Mapping[str, Any] | None]]) -> list[Filed]:
+        """Write anew what stands as *log*'s; returns those that changed since they were read."""
+        versions = []
+        for each, found in standing:
+            known = None if found is None else _readable(found["_source"])
+            if found is not None and (known is None or is_of(log, known)):
+                place = {"_index": found["_index"], "_id": found["_id"]}
+                version = {"if_seq_no": found["_seq_no"], "if_primary_term": found["_primary_term"]}
+                versions.append(_Version(each, restored(each.entry, known), orjson.dumps({"index": place | version})))
+        return self._written(versions)
+
+    def _standing(self, filed: Sequence[Filed]) -> Iterator[tuple[Filed, Mapping[str, Any] | None]]:
+        """Each with the document that stands in its place, None where there is none."""
+        if not filed:
+            return
+        places = [{"_index": self._index_of(each), "_id": each.entry.event_id} for each in filed]
+        with answering():
+            answer = self._client.mget(docs=places)
+        for each, found in zip(filed, answer["docs"], strict=True):
+            yield each, found if found.get("found") else None
 
     def _action(self, each: Filed) -> bytes:
         return orjson.dumps({"create": {"_index": self._index_of(each), "_id": each.entry.event_id}})
@@ -205,6 +251,27 @@ class ElasticIndex:
             except ConflictError:
                 return False
         return True
+
+
+class _Version(NamedTuple):
+    """What is to stand of an entry, and where: an action of a bulk request."""
+
+    filed: Filed
+    entry: Entry
+    action: bytes
+
+    def refusal(self, reason: str) -> Refusal:
+        """That it cannot."""
+        entry = self.entry
+        return Refusal(self.filed.seq or 0, entry.tenant, reason, orjson.dumps(entry.model_dump(exclude_defaults=True)))
+
+
+def _readable(source: Mapping[str, Any]) -> Entry | None:
+    """The entry of a document; None when somebody changed it so that it is none any more."""
+    try:
+        return entry_from(source)
+    except Exception:  # whatever it is about this document, it is to be replaced
+        return None
 
 
 def counts_of(aggregations: Mapping[str, Any], name: str) -> Sequence[Mapping[str, Any]]:

@@ -22,6 +22,7 @@ class Indices:
         self._name = template.template_name(namespace)
         self._installed = False
         self._made: set[str] = set()
+        self._renewed: set[str] = set()
 
     def make(self, indices: set[str]) -> None:
         """See to it that *indices* are there as plain indices, under the template of our version."""
@@ -33,6 +34,17 @@ class Indices:
             with answering():
                 self._make(index)
             self._made.add(index)
+
+    def renew(self, indices: set[str]) -> None:
+        """See to it that *indices* are there now, with the mapping of our version, whenever they were made."""
+        self.make(set())
+        for index in sorted(indices):
+            with answering():
+                self._make(index)
+                if index not in self._renewed:
+                    self._map(index)
+            self._made.add(index)
+            self._renewed.add(index)
 
     def forget(self) -> None:
         """Look again before the next write: something we relied on may have been taken away."""
@@ -87,6 +99,16 @@ class Indices:
             if error.error != "resource_already_exists_exception":
                 raise Damaged(f"the index {index} cannot be made: {str(error)[:300]}", "see its templates") from error
             self._refuse_data_stream(index)
+
+    def _map(self, index: str) -> None:
+        mapping = template.mappings_component()["template"]["mappings"]
+        try:
+            self._client.indices.put_mapping(index=index, **mapping)
+        except BadRequestError as error:
+            raise Damaged(
+                f"{index} has a mapping that cannot become ours: {str(error)[:300]}",
+                "delete that index; it is made anew from the journals",
+            ) from error
 
     def _refuse_data_stream(self, pattern: str) -> None:
         """Damaged when a data stream stands where a partition belongs."""

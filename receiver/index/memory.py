@@ -8,7 +8,7 @@ from typing import Any
 
 from otel_audit.entry import Entry
 from otel_audit.wire import PREFIX
-from receiver.index.amendment import amended
+from receiver.index.amendment import amended, is_of, restored
 from receiver.index.leaves import leaves_of
 from receiver.index.moment import bound_ns, event_ns, position_of, received_ns
 from receiver.index.money import amount_of, number_of
@@ -34,6 +34,19 @@ class MemoryIndex:
             for each in filed:
                 self._filed.setdefault((each.entry.tenant, each.entry.event_id), each)
             self._cursors[log] = cursor
+
+    def restore(self, log: str, filed: Sequence[Filed]) -> Sequence[Filed]:
+        """Replace what is of the same log, and keep what is not there yet."""
+        new = []
+        with self._lock:
+            for each in filed:
+                name = (each.entry.tenant, each.entry.event_id)
+                standing = self._filed.get(name)
+                if standing is None:
+                    new.append(each)
+                if standing is None or is_of(log, standing.entry):
+                    self._filed[name] = each._replace(entry=restored(each.entry, standing and standing.entry))
+        return new
 
     def cursor(self, log: str) -> int:
         """The last cursor put for *log*."""

@@ -14,12 +14,13 @@ COUNTED_MAX = 10_000
 class Filed(NamedTuple):
     """An entry and the partition it belongs to (``2026.11``, ``2026.11.23`` or ``outlier``).
 
-    ``digest`` is what a repeat is compared by; None where it is not known.
+    ``digest`` is what a repeat is compared by, ``seq`` its row in the journal; None where they are not known.
     """
 
     partition: str
     entry: Entry
     digest: bytes | None = None
+    seq: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +67,15 @@ class EntryIndex(Protocol):
         """Make the entries, and *cursor* as the place reached in *log*, durable before returning.
 
         Putting an entry twice stores it once; the first one stands. An index that several receivers fill compares
-        the two, and sets a different one aside before the cursor moves.
+        the two, and sets a different one aside before the cursor moves. An entry that the backend refuses for good
+        is handed on to be kept elsewhere before the cursor moves; the others stand.
+        """
+
+    def restore(self, log: str, filed: Sequence[Filed]) -> Sequence[Filed]:
+        """Put entries of *log* over what stands of them, made anew; return those that were not there.
+
+        What traces showed later stays, and so does another log's entry of the same id. No cursor moves, and readers
+        find an entry at every moment that they found it before.
         """
 
     def cursor(self, log: str) -> int:

@@ -12,7 +12,7 @@ import orjson
 from otel_audit.entry import Entry
 from receiver.errors import Damaged, Unavailable
 from receiver.index import sqlite_query
-from receiver.index.amendment import amended
+from receiver.index.amendment import amended, is_of, restored
 from receiver.index.moment import position_of
 from receiver.index.money import numbers_of
 from receiver.index.port import COUNTED_MAX, Facets, Filed, Page, Total
@@ -21,7 +21,7 @@ from receiver.index.sqlite_tables import COLUMNS, FILE, MIGRATIONS, columns_of, 
 from receiver.sqlite import Readers, open_writer
 
 _INSERT = (
-    f"INSERT INTO entries ({', '.join(COLUMNS)}) VALUES ({', '.join('?' * len(COLUMNS))})"  # noqa: S608
+    f"INSERT INTO entries (id, {', '.join(COLUMNS)}) VALUES (?, {', '.join('?' * len(COLUMNS))})"  # noqa: S608
     " ON CONFLICT (tenant, event_id) DO NOTHING"
 )
 _AMEND = (
@@ -32,6 +32,7 @@ _OF_TRACES = """
     SELECT entry FROM json_each(?) AS asked CROSS JOIN entries
     ON entries.tenant = asked.value ->> 0 AND entries.trace_id = asked.value ->> 1 LIMIT ?
 """
+_ONE_WITH_ID = "SELECT id, entry FROM entries WHERE tenant = ? AND event_id = ?"
 _ONE = "SELECT entry FROM entries WHERE tenant = ? AND event_id = ?"
 
 
@@ -63,6 +64,11 @@ class SqliteIndex:
             for each in filed:
                 _insert(connection, each.entry, self._numeric)
             connection.execute("INSERT OR REPLACE INTO cursors (log, cursor) VALUES (?, ?)", (log, cursor))
+
+    def restore(self, log: str, filed: Sequence[Filed]) -> Sequence[Filed]:
+        """Take each row out and put it in again, in one transaction: no reader sees anything in between."""
+        with self._writing() as connection:
+            return [each for each in filed if self._restore(connection, log, each.entry)]
 
     def cursor(self, log: str) -> int:
         """The last cursor put for *log*."""
@@ -129,6 +135,20 @@ class SqliteIndex:
         if self._writer is not None:
             self._writer.close()
 
+    def _restore(self, connection: sqlite3.Connection, log: str, entry: Entry) -> bool:
+        """Whether it was not there."""
+        row = connection.execute(_ONE_WITH_ID, (entry.tenant, entry.event_id)).fetchone()
+        if row is None:
+            _insert(connection, entry, self._numeric)
+            return True
+        number, standing = row[0], entry_from(row[1])
+        if is_of(log, standing):
+            # A number above all others: what is left behind under the old one leads to no row, now or later.
+            above = connection.execute("SELECT max(id) + 1 FROM entries").fetchone()[0]
+            _take_out(connection, number, standing, self._numeric)
+            _insert(connection, restored(entry, standing), self._numeric, above)
+        return False
+
     @contextmanager
     def _writing(self) -> Iterator[sqlite3.Connection]:
         if self._writer is None:
@@ -149,8 +169,8 @@ class SqliteIndex:
                     self._writer.execute("ROLLBACK")
 
 
-def _insert(connection: sqlite3.Connection, entry: Entry, numeric: Sequence[str]) -> None:
-    inserted = connection.execute(_INSERT, columns_of(entry))
+def _insert(connection: sqlite3.Connection, entry: Entry, numeric: Sequence[str], number: int | None = None) -> None:
+    inserted = connection.execute(_INSERT, (number, *columns_of(entry)))
     if inserted.rowcount == 0:
         return  # the first one stands
     connection.execute("INSERT INTO words (rowid, text) VALUES (?, ?)", (inserted.lastrowid, word_text(entry)))
@@ -160,5 +180,18 @@ def _insert(connection: sqlite3.Connection, entry: Entry, numeric: Sequence[str]
     )
     connection.executemany(
         "INSERT INTO numbers (tenant, key, number, id) VALUES (?, ?, ?, ?)",
-        [(entry.tenant, key, number, inserted.lastrowid) for key, number in numbers_of(entry, numeric)],
+        [(entry.tenant, key, each, inserted.lastrowid) for key, each in numbers_of(entry, numeric)],
+    )
+
+
+def _take_out(connection: sqlite3.Connection, number: int, entry: Entry, numeric: Sequence[str]) -> None:
+    """Delete a row and what points at it; of the words, and of what other settings filed, only the way to it."""
+    connection.execute("DELETE FROM entries WHERE id = ?", (number,))
+    connection.executemany(
+        "DELETE FROM related WHERE tenant = ? AND key = ? AND id = ?",
+        [(entry.tenant, key, number) for key in entry.related],
+    )
+    connection.executemany(
+        "DELETE FROM numbers WHERE tenant = ? AND key = ? AND number = ? AND id = ?",
+        [(entry.tenant, key, each, number) for key, each in numbers_of(entry, numeric)],
     )

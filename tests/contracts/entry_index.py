@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 import pytest
 
 from otel_audit.canonical import canonical, rfc3339
-from otel_audit.entry import Entry
+from otel_audit.entry import Entry, Integrity
 from receiver.clock import SECOND_NS
 from receiver.index.leaves import Leaf
 from receiver.index.port import COUNTED_MAX, EntryIndex
@@ -162,6 +162,69 @@ class EntryIndexContract:
         index.put(LOG, filed(entry(1)), cursor=1)
         index.prepare([PARTITION, "2026.12", "outlier"])
         assert ids(index, Query()) == [event_id(1)]
+
+    # -- restoring ----------------------------------------------------------------------------------------
+
+    def test_what_is_restored_is_made_anew(self, index: EntryIndex) -> None:
+        """An entry that is there says what it is said to say now, and is found by that alone."""
+        number = Integrity(log=LOG, index=0)
+        before = {"reason": "before", "related": ("a:1",), "metadata": {"weight": 1}, "trace_id": "a" * 32}
+        after = {"reason": "after", "related": ("a:2",), "metadata": {"weight": 9}, "trace_id": "b" * 32}
+        rest = [entry(n, integrity=number, reason="rest") for n in (0, 2)]
+        index.put(LOG, filed(rest[0], entry(1, integrity=number, **before), rest[1]), cursor=3)
+        with self.settled(index):
+            assert index.restore(LOG, filed(entry(1, integrity=number, **after))) == []
+        for asked, found in (("before", []), ("after", [event_id(1)])):
+            assert ids(index, Query(words=(asked,))) == found
+        for related, found in (("a:1", []), ("a:2", [event_id(1)])):
+            assert ids(index, Query(related=(related,))) == found
+        assert ids(index, Query(numbers=(("weight", Range(0, 5)),))) == []
+        assert ids(index, Query(numbers=(("weight", Range(5)),))) == [event_id(1)]
+        assert ids(index, Query(trace_id="b" * 32)) == [event_id(1)]
+        assert ids(index, Query()) == [event_id(2), event_id(1), event_id(0)]
+        assert index.cursor(LOG) == 3
+
+    def test_what_is_restored_again_and_again_is_there_once(self, index: EntryIndex) -> None:
+        """Among entries put before, meanwhile and afterwards, each is found by its own words alone."""
+        number = Integrity(log=LOG, index=0)
+        every = [entry(n, integrity=number, reason=f"word{n}") for n in range(6)]
+        index.put(LOG, filed(*every[:3]), cursor=3)
+        for n in (2, 0, 2, 1):
+            with self.settled(index):
+                index.restore(LOG, filed(every[n]))
+            index.put(LOG, filed(every[3 + n % 3]), cursor=4)
+        for n, each in enumerate(every):
+            assert index.search(Query(words=(f"word{n}",))).entries == (each,)
+        assert index.search(Query()).total.value == 6
+
+    def test_restoring_keeps_what_traces_showed(self, index: EntryIndex) -> None:
+        """What was told later is still there, and what the journal says wins over it."""
+        number = Integrity(log=LOG, index=0)
+        index.put(LOG, filed(entry(1, integrity=number)), cursor=1)
+        with self.settled(index):
+            index.amend(PARTITION, "default", event_id(1), {"span_name": "seen later", "path": "/seen"})
+        with self.settled(index):
+            index.restore(LOG, filed(entry(1, integrity=number, path="/said")))
+        found = index.get("default", event_id(1))
+        assert found == entry(1, integrity=number, path="/said", span_name="seen later", seen=("span_name",))
+
+    def test_what_was_not_there_is_restored_and_told(self, index: EntryIndex) -> None:
+        """An index that lost its entries has them again, at once, and knows which those were."""
+        number = Integrity(log=LOG, index=0)
+        index.put(LOG, filed(entry(1, integrity=number)), cursor=5)
+        both = filed(entry(1, integrity=number), entry(2, integrity=number))
+        assert index.restore(LOG, both) == both[1:]
+        assert ids(index, Query()) == [event_id(2), event_id(1)]
+        assert index.restore(LOG, both) == []
+        assert index.cursor(LOG) == 5
+
+    def test_restoring_leaves_another_log_alone(self, index: EntryIndex) -> None:
+        """The entry of another receiver stays as it is."""
+        theirs = entry(1, integrity=Integrity(log="another/log", index=0), reason="theirs")
+        index.put("another/log", filed(theirs), cursor=1)
+        with self.settled(index):
+            index.restore(LOG, filed(entry(1, integrity=Integrity(log=LOG, index=0), reason="ours")))
+        assert index.get("default", event_id(1)) == theirs
 
     # -- traces -------------------------------------------------------------------------------------------
 

@@ -148,3 +148,15 @@ def test_a_backends_headers_are_never_printed(tmp_path: Path):
     text = "- {endpoint: 'http://tempo:4317', headers: {x-key: hunter2}, PLACE: 1}"
     assert "hunter2" not in repr(load(_forward(tmp_path, text.replace("PLACE", "timeout_s"))))
     assert "hunter2" not in "\n".join(_problems(_forward(tmp_path, text)))
+
+
+def test_a_setting_of_a_section_in_a_section_has_its_variable(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """As any other; one that is misspelt is named."""
+    certificate = tmp_path / "certificate"
+    certificate.write_text("x")
+    for name in ("CERT", "KEY"):
+        monkeypatch.setenv(f"OTEL_AUDIT_RECEIVER_OTLP__TLS__{name}", str(certificate))
+    assert load().otlp.tls.cert == certificate
+    monkeypatch.setenv("OTEL_AUDIT_RECEIVER_OTLP__TLS__CRT", "x")
+    with pytest.raises(WrongSettings, match="OTLP__TLS__CRT"):
+        load()

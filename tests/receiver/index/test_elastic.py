@@ -1,13 +1,15 @@
 """The index in a real Elasticsearch keeps the promises, and its documents are as documented."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import orjson
 import pytest
 
 from otel_audit.canonical import canonical
+from otel_audit.entry import Integrity
 from receiver.config import Index, Settings
 from receiver.elastic import connect
 from receiver.errors import Damaged, Unavailable
@@ -17,6 +19,7 @@ from receiver.index.elastic import ElasticIndex
 from receiver.index.open import open_index
 from receiver.index.port import Filed
 from receiver.index.query import Query
+from receiver.refused import Refusal
 from tests.contracts.entries import ODD, PARTITION, entry, event_id, filed
 from tests.contracts.entry_index import LOG, NUMERIC, EntryIndexContract, ids
 from tests.receiver.index.elastic_server import Namespace, namespace
@@ -152,17 +155,157 @@ def test_a_refused_document_is_stored_in_its_minimal_form(fresh: Namespace, stri
     assert (amended_entry.reason, amended_entry.span_name) == ("kept", "x")
 
 
-def test_an_entry_the_server_never_takes_is_damage(fresh: Namespace) -> None:
-    """Refused in its minimal form too, an entry stops the put, is named, and the cursor stays before it."""
-    index = ElasticIndex(fresh.client, fresh.name)
-    index.prepare([])
+@pytest.fixture
+def poisoned(fresh: Namespace) -> Namespace:
+    """A server that takes no trace id which is no number: not in the minimal form either."""
+    ElasticIndex(fresh.client, fresh.name).prepare([])
     fresh.client.cluster.put_component_template(
         name=f"{fresh.template}@custom",
-        template={"mappings": {"properties": {"event": {"properties": {"id": {"type": "long"}}}}}},
+        template={"mappings": {"properties": {"trace": {"properties": {"id": NUMBER}}}}},
     )
-    with pytest.raises(Damaged, match=event_id(1)):
-        index.put(LOG, filed(entry(1)), cursor=1)
+    return fresh
+
+
+NUMBER = {"type": "long"}
+POISON = entry(2, trace_id="a" * 32, reason="poison")
+
+
+def test_one_entry_the_server_never_takes_holds_up_no_other(poisoned: Namespace) -> None:
+    """Refused in its minimal form too, it is kept aside with the reason before the cursor moves; the others stand."""
+    kept: list[Refusal] = []
+    cursors = []
+
+    def keep(refusals: Sequence[Refusal]) -> None:
+        kept.extend(refusals)
+        cursors.append(index.cursor(LOG))
+
+    index = ElasticIndex(poisoned.client, poisoned.name, refuse=keep)
+    index.put(LOG, [Filed(PARTITION, each, seq=n) for n, each in enumerate((entry(1), POISON, entry(3)))], cursor=9)
+    [refusal] = kept
+    assert (refusal.seq, refusal.tenant, orjson.loads(refusal.entry)["event_id"]) == (1, "default", event_id(2))
+    assert "long" in refusal.reason
+    assert orjson.loads(refusal.entry)["reason"] == "poison"
+    assert (cursors, index.cursor(LOG)) == ([0], 9)
+    assert ids(index, Query()) == [event_id(3), event_id(1)]
+
+
+def test_without_room_for_it_nothing_is_passed_over(poisoned: Namespace) -> None:
+    """Where a refused entry cannot be kept the cursor stays before it."""
+
+    def full(_: Sequence[Refusal]) -> None:
+        raise Unavailable("full")
+
+    index = ElasticIndex(poisoned.client, poisoned.name, refuse=full)
+    with pytest.raises(Unavailable, match="full"):
+        index.put(LOG, filed(entry(1), POISON), cursor=2)
     assert index.cursor(LOG) == 0
+    nowhere = ElasticIndex(poisoned.client, poisoned.name)
+    with pytest.raises(Damaged, match="refuses"):
+        nowhere.put(LOG, filed(POISON), cursor=2)
+
+
+def test_a_closed_partition_is_waited_for(fresh: Namespace) -> None:
+    """That an index is closed says nothing against a document."""
+    index = ElasticIndex(fresh.client, fresh.name)
+    index.put(LOG, filed(entry(1)), cursor=1)
+    fresh.client.indices.close(index=f"{fresh.template}-{PARTITION}")
+    with pytest.raises(Unavailable, match="closed"):
+        index.put(LOG, filed(entry(2)), cursor=2)
+    fresh.client.indices.open(index=f"{fresh.template}-{PARTITION}", wait_for_active_shards=1)
+    index.put(LOG, filed(entry(2)), cursor=2)
+    assert ids(index, Query()) == [event_id(2), event_id(1)]
+
+
+def test_one_item_that_spoils_a_whole_request_is_found(fresh: Namespace) -> None:
+    """An id no server takes refuses the bulk as a whole: its neighbours are created all the same."""
+    kept: list[Refusal] = []
+    index = ElasticIndex(fresh.client, fresh.name, refuse=kept.extend)
+    index.put(LOG, filed(entry(1), entry(2, event_id="x" * 600), entry(3)), cursor=3)
+    assert [orjson.loads(each.entry)["event_id"] for each in kept] == ["x" * 600]
+    assert ids(index, Query()) == [event_id(3), event_id(1)]
+
+
+# -- restoring ------------------------------------------------------------------------------------------------
+
+
+def test_a_partition_of_an_older_mapping_is_brought_up(fresh: Namespace) -> None:
+    """What an older version filed is found by what the present one searches for, once it is restored."""
+    number = Integrity(log=LOG, index=0)
+    index = ElasticIndex(fresh.client, fresh.name, numeric=NUMERIC)
+    index.prepare([])
+    older = f"{fresh.template}-{PARTITION}"
+    fresh.client.cluster.put_component_template(name=f"{fresh.template}@mappings", template={"mappings": OLDER})
+    index.put(LOG, filed(entry(1, integrity=number, user_id="u-1")), cursor=1)
+    assert ids(index, Query(user_id="u-1")) == []
+    fresh.client.cluster.put_component_template(name=f"{fresh.template}@mappings", **template.mappings_component())
+    index.restore(LOG, filed(entry(1, integrity=number, user_id="u-1")))
+    fresh.client.indices.refresh(index=older)
+    assert ids(index, Query(user_id="u-1")) == [event_id(1)]
+
+
+OLDER: dict[str, Any] = {
+    "dynamic": False,
+    "properties": {"@timestamp": {"type": "date_nanos"}, "event": {"properties": {"id": {"type": "keyword"}}}},
+}
+
+
+def test_a_partition_that_was_deleted_is_restored_under_a_running_writer(fresh: Namespace) -> None:
+    """It is a plain index of ours again, with its mapping, before anything is written into it."""
+    number = Integrity(log=LOG, index=0)
+    index = ElasticIndex(fresh.client, fresh.name)
+    both = filed(entry(1, integrity=number), entry(2, integrity=number, user_id="u-1"))
+    index.put(LOG, both, cursor=2)
+    assert index.restore(LOG, both) == []
+    fresh.client.indices.delete(index=f"{fresh.template}-{PARTITION}")
+    assert index.restore(LOG, both) == both
+    assert ids(index, Query(user_id="u-1")) == [event_id(2)]
+
+
+def test_a_document_somebody_spoiled_is_replaced(fresh: Namespace) -> None:
+    """One that is no entry any more is written anew from the journal."""
+    good = entry(1, integrity=Integrity(log=LOG, index=0))
+    index = ElasticIndex(fresh.client, fresh.name)
+    index.put(LOG, filed(good), cursor=1)
+    place = {"index": f"{fresh.template}-{PARTITION}", "id": event_id(1)}
+    fresh.client.index(**place, document={"reason": "nobody knows"})
+    index.restore(LOG, filed(good))
+    fresh.refresh()
+    assert index.get("default", event_id(1)) == good
+
+
+def test_an_amendment_between_reading_and_writing_is_kept(fresh: Namespace, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever changes a document meanwhile is read again."""
+    good = entry(1, integrity=Integrity(log=LOG, index=0))
+    index = ElasticIndex(fresh.client, fresh.name)
+    index.put(LOG, filed(good), cursor=1)
+    other = ElasticIndex(fresh.client, fresh.name)
+    put_over = index._put_over
+    amended_fields = iter([{"path": "/first"}, {"span_name": "second"}])
+
+    def late(log: str, standing: Any) -> list[Filed]:
+        if (fields := next(amended_fields, None)) is not None:
+            other.amend(PARTITION, "default", event_id(1), fields)
+        return put_over(log, standing)
+
+    monkeypatch.setattr(index, "_put_over", late)
+    index.restore(LOG, filed(good))
+    fresh.refresh()
+    found = index.get("default", event_id(1))
+    assert found is not None
+    assert (found.path, found.span_name) == ("/first", "second")
+
+
+def test_a_mapping_that_cannot_become_ours_is_damage(fresh: Namespace) -> None:
+    """Told with what to do: the partition is deleted, and made anew."""
+    index = ElasticIndex(fresh.client, fresh.name)
+    index.prepare([])
+    fresh.client.indices.create(
+        index=f"{fresh.template}-{PARTITION}", mappings={"properties": {"user": {"properties": {"id": NUMBER}}}}
+    )
+    with pytest.raises(Damaged, match=f"{PARTITION} has a mapping.*delete that index"):
+        index.restore(LOG, filed(entry(1)))
+    fresh.client.indices.delete(index=f"{fresh.template}-{PARTITION}")
+    assert len(index.restore(LOG, filed(entry(1)))) == 1
 
 
 # -- templates and partitions ---------------------------------------------------------------------------------

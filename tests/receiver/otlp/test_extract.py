@@ -324,3 +324,9 @@ def test_the_same_event_on_its_span_and_on_a_carrier_is_one() -> None:
     there = [extract(each, RECEPTION).entries[0] for each in (own, request(carrier, scope=wire.SCOPE))]
     assert there[0].event_id == there[1].event_id
     assert there[0].digest == there[1].digest
+
+
+def test_a_number_that_json_cannot_say_is_kept_by_its_name() -> None:
+    """As OTLP's JSON says it; null would be another value."""
+    found = only(request(span(event(audit__reason="x", a=float("nan"), b=float("inf"), c=float("-inf"), d=1.5))))
+    assert found.metadata == {"a": "NaN", "b": "Infinity", "c": "-Infinity", "d": 1.5}
