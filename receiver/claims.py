@@ -46,3 +46,6 @@ class Claims:
 
 #: What anyone may claim who was not told otherwise.
 ANYTHING = Claims()
+
+#: What a credential may claim that is no more: nothing, so that everything is marked.
+NOTHING = Claims(services=("",), streams=("",), actions=("",))

@@ -68,6 +68,7 @@ METRICS: dict[str, Described] = {
     "streams_missing_events": Described("gauge", "numbers of senders' streams that never came"),
     "streams_waiting_events": Described("gauge", "numbers that may still come"),
     "streams_reported_lost_events": Described("gauge", "events that senders report as lost, by reason", ("reason",)),
+    "index_refused_entries": Described("gauge", "entries the index refuses, kept aside"),
     "exporter_sent_requests_total": Described("counter", "requests that a backend took", _EXPORTER),
     "exporter_sent_bytes_total": Described("counter", "their bytes, before compression", _EXPORTER),
     "exporter_send_failed_requests_total": Described(
@@ -217,6 +218,8 @@ def _going(exporter: str, counts: Mapping[str, Any]) -> Iterator[Sample]:
 def _of_follow(state: Mapping[str, Any]) -> Iterator[Sample]:
     if "waiting_spans" in state.get("traces", {}):
         yield Sample("traces_waiting_spans", state["traces"]["waiting_spans"])
+    if "refused_entries" in state.get("upkeep", {}):
+        yield Sample("index_refused_entries", state["upkeep"]["refused_entries"])
     streams = state.get("streams", {})
     if "missing" in streams:
         yield Sample("streams_missing_events", streams["missing"])

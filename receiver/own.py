@@ -52,3 +52,8 @@ def own_draft(
         outlier=False,
         received_ns=now_ns,
     )
+
+
+def is_own(said: Mapping[str, Any]) -> bool:
+    """Whether the receiver said it: no credential can have its name, and without credentials a sender has none."""
+    return bool((said.get("sender") or {}).get("id") == OURSELVES)

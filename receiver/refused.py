@@ -25,13 +25,14 @@ MIGRATIONS = (
         tenant TEXT NOT NULL,
         reason TEXT NOT NULL,
         since_ns INTEGER NOT NULL,
+        nth INTEGER NOT NULL,
         entry BLOB NOT NULL
     )
     """,
 )
 _KEEP = """
-    INSERT INTO refused VALUES (?, ?, ?, ?, ?)
-    ON CONFLICT DO UPDATE SET reason = excluded.reason, since_ns = excluded.since_ns, entry = excluded.entry
+    INSERT INTO refused VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET
+        reason = excluded.reason, since_ns = excluded.since_ns, nth = excluded.nth, entry = excluded.entry
 """
 _OTHERS = (
     "SELECT count(*), coalesce(sum(length(entry)), 0) FROM refused WHERE seq NOT IN (SELECT value FROM json_each(?))"
@@ -55,13 +56,6 @@ class Refusal(NamedTuple):
 Refuse = Callable[[Sequence[Refusal]], None]
 
 
-class Kept(NamedTuple):
-    """A refusal as it lies in the store, and since when."""
-
-    refusal: Refusal
-    since_ns: int
-
-
 class Size(NamedTuple):
     """How many entries lie in the store, of how many bytes."""
 
@@ -83,6 +77,8 @@ class RefusedStore:
         self._max = Size(settings.refused_max_entries, settings.refused_max_bytes)
         self._clock = clock
         self._turn = threading.Lock()
+        #: How many were kept so far, those of earlier processes that lie here included.
+        self._count: int = self._connection.execute("SELECT coalesce(max(nth), 0) FROM refused").fetchone()[0]
 
     def keep(self, refusals: Sequence[Refusal]) -> None:
         """Return once all of *refusals* would survive a power cut; Unavailable, and none is kept, when it is full.
@@ -92,20 +88,24 @@ class RefusedStore:
         with self._writing() as connection:
             for each in refusals:
                 self._make_sure_it_fits(connection, each)
-                connection.execute(_KEEP, (each.seq, each.tenant, each.reason, self._clock(), each.entry))
+                self._count += 1
+                kept = (each.seq, each.tenant, each.reason, self._clock(), self._count, each.entry)
+                connection.execute(_KEEP, kept)
 
-    def forget(self, seqs: Iterable[int], until_ns: int | None = None) -> None:
-        """Let go of these rows, of those kept up to *until_ns* where that is said: put again, or dropped."""
-        with self._writing() as connection:
-            connection.executemany(
-                "DELETE FROM refused WHERE seq = ? AND since_ns <= ?",
-                [(seq, 2**63 - 1 if until_ns is None else until_ns) for seq in seqs],
-            )
+    def mark(self) -> int:
+        """This moment: what is kept from now on lies behind the mark."""
+        with self._turn:
+            return self._count
 
-    def among(self, seqs: Sequence[int]) -> list[int]:
-        """Those of *seqs* that lie here."""
+    def forget(self, seqs: Iterable[int], mark: int) -> None:
+        """The index has these rows now, but for those that were kept, or kept again, behind *mark*."""
         with self._writing() as connection:
-            return [seq for seq in seqs if connection.execute("SELECT 1 FROM refused WHERE seq = ?", (seq,)).fetchone()]
+            connection.executemany("DELETE FROM refused WHERE seq = ? AND nth <= ?", [(seq, mark) for seq in seqs])
+
+    def drop(self, seq: int, at_ns: int) -> None:
+        """Somebody wanted a row dropped at that moment: one that was refused only later is another matter."""
+        with self._writing() as connection:
+            connection.execute("DELETE FROM refused WHERE seq = ? AND since_ns <= ?", (seq, at_ns))
 
     def size(self) -> Size:
         """How full it is."""
@@ -154,13 +154,13 @@ class RefusedReader:
         with self._readers.reading() as db:
             return [seq for (seq,) in db.execute(_PAGE, {"tenant": tenant, "before": before, "limit": limit})]
 
-    def one(self, tenant: str, seq: int) -> Kept | None:
+    def one(self, tenant: str, seq: int) -> Refusal | None:
         """One of them."""
         with self._readers.reading() as db:
             found = db.execute(
-                "SELECT seq, tenant, reason, entry, since_ns FROM refused WHERE tenant = ? AND seq = ?", (tenant, seq)
+                "SELECT seq, tenant, reason, entry FROM refused WHERE tenant = ? AND seq = ?", (tenant, seq)
             ).fetchone()
-        return None if found is None else Kept(Refusal(*found[:4]), found[4])
+        return None if found is None else Refusal(*found)
 
     def count(self, tenant: str) -> int:
         """How many entries of *tenant* the index does not hold."""

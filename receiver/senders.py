@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from receiver import config
 from receiver.budget import UNLIMITED, Budget
-from receiver.claims import ANYTHING, Claims
+from receiver.claims import ANYTHING, NOTHING, Claims
 from receiver.errors import Forbidden, Unauthenticated
 from receiver.tokens import Tokens
 
@@ -53,6 +53,12 @@ class Senders:
         if token.role != "sender":
             raise Forbidden(f"the role {token.role} may not send")
         return self._senders[token.name]
+
+    def claims_of(self, name: str | None) -> Claims:
+        """What the sender of that name may claim now; without one, what anyone may."""
+        if name is None:
+            return ANYTHING
+        return self._senders[name].claims if name in self._senders else NOTHING
 
     def _certificate(self, fingerprint: str | None, names: Collection[str]) -> Sender | None:
         name = self._by_fingerprint.get(fingerprint) if fingerprint else None

@@ -9,17 +9,17 @@ ROOT = Path(__file__).parent.parent
 #: A module of the receiver imports only from rows below its own; a row's members do not know each other.
 LAYERS = [
     {"cli"},
-    {"app", "cli_doctor", "cli_read", "supervisor"},
-    {"api", "doctor", "otlp", "ui"},
+    {"app", "cli_deadletter", "cli_doctor", "cli_index", "cli_read", "supervisor"},
+    {"api", "cli_wait", "doctor", "otlp", "ui"},
     {"accept", "correlate", "cursors", "exposition"},
-    {"index", "traces", "forward", "seal", "detect", "archive"},
-    {"follower", "elastic"},
+    {"index", "traces", "forward", "seal", "detect", "archive", "requests"},
+    {"follower", "elastic", "deadletter"},
     {"journal", "last_settings", "outbox", "refused", "senders", "spool", "streams", "telemetry"},
     {"acts", "segments", "sqlite"},
     {"budget", "claims", "own", "tokens"},
     {"config"},
     {"otlp_json", "row"},
-    {"anyvalue", "clock", "errors", "feedback", "items", "metrics", "sentence", "timing"},
+    {"anyvalue", "cli_ask", "clock", "errors", "feedback", "items", "metrics", "sentence", "timing"},
 ]
 ROW = {name: row for row, names in enumerate(LAYERS) for name in names}
 

@@ -1,18 +1,23 @@
 """What every route needs: where questions are answered, who may ask, and who is told of it."""
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 
 from receiver.correlate.desk import Desk
 from receiver.correlate.reads import Reads
+from receiver.row import Draft
 from receiver.tokens import Tokens
 
 
 @dataclass(frozen=True, slots=True)
 class Answering:
-    """Handed to each noun's ``routes``; *numeric* are the metadata keys that are searched as numbers."""
+    """Handed to each noun's ``routes``; *numeric* are the metadata keys that are searched as numbers.
+
+    *tell* returns when what an administrator asks is on disk, to be journalled, and raises when it is not.
+    """
 
     desk: Desk
     tokens: Tokens
     reads: Reads
     numeric: Collection[str]
+    tell: Callable[[Sequence[Draft]], None]

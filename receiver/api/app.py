@@ -7,9 +7,22 @@ from importlib.metadata import version
 
 from fastapi import FastAPI
 
-from receiver.api import completeness, entries, facets, journeys, operations, problems, resources, searches, traces
+from receiver.api import (
+    completeness,
+    deadletter,
+    entries,
+    facets,
+    journeys,
+    operations,
+    problems,
+    requests,
+    resources,
+    searches,
+    traces,
+)
 from receiver.api.answering import Answering
 from receiver.config import Settings
+from receiver.correlate.aside import Aside
 from receiver.correlate.desk import Desk
 from receiver.correlate.kept import Kept
 from receiver.correlate.reads import Reads
@@ -59,6 +72,7 @@ def create_app(settings: Settings) -> FastAPI:
         open_sources(settings),
         lambda: JournalReader.open(settings.data_dir),
         lambda: StreamReader(settings.data_dir),
+        lambda: Aside(settings.data_dir),
         kept=Kept(settings.traces.keep, settings.traces.retain_days),
     )
     return app_over(desk, settings)
@@ -87,8 +101,8 @@ def app_over(desk: Desk, settings: Settings) -> FastAPI:
         lifespan=lifespan,
     )
     problems.install(app)
-    answering = Answering(desk, Tokens(settings.auth.tokens), reads, settings.index.numeric_metadata)
-    for noun in (entries, searches, facets, traces, resources, journeys, completeness):
+    answering = Answering(desk, Tokens(settings.auth.tokens), reads, settings.index.numeric_metadata, outbox.append)
+    for noun in (entries, searches, facets, traces, resources, journeys, completeness, deadletter, requests):
         app.include_router(noun.routes(answering), prefix=PREFIX, responses=problems.RESPONSES)
     app.include_router(operations.routes(desk, settings.data_dir))
     return app

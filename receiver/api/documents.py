@@ -1,12 +1,13 @@
 """The shapes of the API's answers, for its OpenAPI document."""
 
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 from otel_audit.entry import Entry
-from receiver.api.params import HISTORY, SEARCH_NAMES, STREAMS
+from receiver.api.params import DEADLETTER, HISTORY, SEARCH_NAMES, STREAMS, VALUE_MAX
+from receiver.correlate.letters import Kind
 from receiver.streams import State
 
 
@@ -191,6 +192,59 @@ class CompletenessDocument(Fresh):
     next_cursor: str | None
 
 
+class LetterDocument(Document):
+    id: str
+    kind: Kind
+    state: Literal["open", "dropped", "retried"]
+    reason: str
+    received_at: str | None
+    sender: dict[str, Any] | None
+    service: str | None
+    name: str | None
+    trace_id: str | None
+    span_id: str | None
+    event_id: str | None
+    attributes: dict[str, Any]
+    conflict: bool
+    other: dict[str, Any] | None
+
+
+class OneLetterDocument(LetterDocument, Fresh):
+    """A dead letter asked for by its id."""
+
+
+class DeadletterDocument(Fresh):
+    letters: list[LetterDocument]
+    next_cursor: str | None
+
+
+class DropBody(Document):
+    """Why it is dropped."""
+
+    reason: str = Field(min_length=1, max_length=VALUE_MAX)
+
+
+class ReindexBody(Document):
+    """Which partition, as in an index's name; all without one."""
+
+    partition: str | None = Field(None, pattern=r"^(\d{4}\.\d\d(\.\d\d)?|outlier)$")
+
+
+class RequestedDocument(Document):
+    request: str
+
+
+class RequestDocument(Fresh):
+    request: str
+    what: Literal["retry", "rebuild"]
+    partition: str | None
+    deadletter: str | None
+    state: Literal["open", "done", "failed"]
+    reason: str | None
+    rows: int | None
+    of: int | None
+
+
 _TYPES = {"status_code_min": "integer", "limit": "integer", "amount_min": "number", "amount_max": "number"}
 
 
@@ -208,4 +262,5 @@ def _parameters(names: Iterable[str]) -> list[dict[str, Any]]:
 
 SEARCH_PARAMETERS = _parameters(SEARCH_NAMES)
 STREAM_PARAMETERS = _parameters(STREAMS)
+DEADLETTER_PARAMETERS = _parameters(DEADLETTER)
 HISTORY_PARAMETERS = _parameters(HISTORY)

@@ -15,6 +15,7 @@ import orjson
 from otel_audit.canonical import unix_ns
 from otel_audit.catalog import SEVERITIES, Outcome
 from receiver.api.problems import BadRequest, Fault
+from receiver.correlate.letters import Kind
 from receiver.index import leaves
 from receiver.index.leaves import Leaf
 from receiver.index.query import LIMIT_MAX, Order, Position, Query, Range, TimeField, words_of
@@ -57,6 +58,12 @@ def _whole(least: int, most: int) -> Read:
         return int(value)
 
     return read
+
+
+def _row(value: str) -> int:
+    if not re.fullmatch(r"\d{1,18}", value, re.ASCII):
+        raise ValueError("is not one that this API gave")
+    return int(value)
 
 
 def _time(value: str) -> int:
@@ -121,6 +128,13 @@ STREAMS: Mapping[str, tuple[str, Read]] = {
     "state": ("state", _one_of(*STATES)),
     "limit": ("limit", _whole(1, LIMIT_MAX)),
     "cursor": ("cursor", _text),
+}
+
+#: The parameters of ``GET /deadletter``; a cursor is the id of the last letter shown.
+DEADLETTER: Mapping[str, tuple[str, Read]] = {
+    "kind": ("kind", _one_of(*get_args(Kind))),
+    "limit": ("limit", _whole(1, LIMIT_MAX)),
+    "cursor": ("before", _row),
 }
 
 #: The parameters of a history: the state at which moment.

@@ -2,28 +2,35 @@
 
 import logging
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack, suppress
 from typing import Any, Protocol, TypeVar
 
 from receiver.app.life import on_end
 from receiver.app.telling import Telling
+from receiver.app.upkeep import Upkeep
 from receiver.clock import now_ns
 from receiver.config import Settings
+from receiver.deadletter import DeadletterWriter
 from receiver.errors import Damaged, Unavailable
 from receiver.follower import Follower
 from receiver.index.conflict import patient
 from receiver.index.indexer import Indexer
 from receiver.index.open import open_index
 from receiver.index.partition import partition_of
-from receiver.index.port import EntryIndex
+from receiver.index.port import EntryIndex, Filed
 from receiver.journal import JournalReader
 from receiver.metrics import RunState
+from receiver.otlp.again import Again
 from receiver.outbox import Outbox
-from receiver.refused import Refuse, RefusedStore
+from receiver.refused import RefusedReader, RefusedStore
+from receiver.requests import Requests
+from receiver.row import Row
+from receiver.senders import Senders
 from receiver.spool import SpoolReader
 from receiver.streams import StreamReader, StreamWriter
 from receiver.traces.open import open_store
+from receiver.traces.relearn import Relearn
 from receiver.traces.writer import TraceWriter
 
 STATE_EVERY_S = 1.0
@@ -96,14 +103,16 @@ class _Following:
         index = opening.patiently(
             lambda: open_index(settings, write=True, set_aside=patient(outbox.append), refuse=refused.keep)
         )
-        self._indexing = _indexing(settings, index, refused.keep, opening)
-        self._streams = _streams(settings, opening)
+        self._indexing = _indexing(settings, index, refused, opening)
+        requests = _requests(settings, opening)
+        self._streams = _accounts(settings, refused, requests, opening)
         self._missing = opening.patiently(lambda: StreamReader(settings.data_dir))
         self._traces = None if settings.traces.keep == "none" else _traces(settings, index, opening)
+        self._upkeep = _upkeep(settings, index, refused, requests, outbox, opening)
 
     def start(self, opened: ExitStack) -> None:
         """Begin; *opened* stops them."""
-        for each in (self._indexing, self._streams, self._traces):
+        for each in (self._indexing, self._streams, self._traces, self._upkeep):
             if each is not None:
                 each.start()
                 opened.callback(each.stop)
@@ -121,13 +130,15 @@ class _Following:
                 "waiting_spans": self._traces.waiting,
                 "dropped_spans": self._traces.dropped,
             }
+        with suppress(Unavailable):
+            facts["upkeep"] = self._upkeep.facts()
         problems = [f"{name}: {part['problem']}" for name, part in facts.items() if part["problem"]]
         return facts | {"problem": "; ".join(problems) or None}
 
 
-def _indexing(settings: Settings, index: EntryIndex, refuse: Refuse, opening: _Opening) -> Follower:
+def _indexing(settings: Settings, index: EntryIndex, refused: RefusedStore, opening: _Opening) -> Follower:
     reader = opening.patiently(lambda: JournalReader.open(settings.data_dir))
-    indexer = Indexer(index, reader.log, settings.index.partition, refuse=refuse)
+    indexer = Indexer(index, reader.log, settings.index.partition, refuse=refused.keep)
     return Follower(
         "index",
         reader,
@@ -139,17 +150,80 @@ def _indexing(settings: Settings, index: EntryIndex, refuse: Refuse, opening: _O
     )
 
 
-def _streams(settings: Settings, opening: _Opening) -> Follower:
+class _Output(Protocol):
+    """What is made of the journal by one thread, with its own place in it."""
+
+    def cursor(self) -> int: ...
+
+    def step(self, rows: Sequence[Row]) -> None: ...
+
+
+class _Outputs:
+    """Several outputs of one follower, so that the journal is read once for all of them."""
+
+    def __init__(self, *outputs: _Output) -> None:
+        self._outputs = outputs
+
+    def cursor(self) -> int:
+        """Where the one stands that is furthest behind."""
+        return min(each.cursor() for each in self._outputs)
+
+    def step(self, rows: Sequence[Row]) -> None:
+        """Each takes what it does not have; a crash in between gives the rest to the others at the next start."""
+        for each in self._outputs:
+            begun = each.cursor()
+            fresh = [row for row in rows if row.seq > begun]
+            if fresh:
+                each.step(fresh)
+
+
+def _requests(settings: Settings, opening: _Opening) -> Requests:
+    log = opening.patiently(lambda: JournalReader.open(settings.data_dir)).log
+    return opening.patiently(lambda: Requests(settings.data_dir, log))
+
+
+def _accounts(settings: Settings, refused: RefusedStore, requests: Requests, opening: _Opening) -> Follower:
+    """What is told of the journal beside its entries: streams, dead letters, what administrators ask."""
     reader = opening.patiently(lambda: JournalReader.open(settings.data_dir))
-    writer = opening.patiently(lambda: StreamWriter(settings.data_dir, reader.log))
+    streams = opening.patiently(lambda: StreamWriter(settings.data_dir, reader.log))
+    letters = opening.patiently(lambda: DeadletterWriter(settings.data_dir, reader.log, refused))
+    outputs = _Outputs(streams, letters, requests)
     return Follower(
         "streams",
         reader,
-        writer.step,
-        cursor=writer.cursor,
+        outputs.step,
+        cursor=outputs.cursor,
         batch_max=settings.index.batch_max_entries,
         poll_ms=STREAMS_POLL_MS,
     )
+
+
+def _upkeep(
+    settings: Settings,
+    index: EntryIndex,
+    refused: RefusedStore,
+    requests: Requests,
+    outbox: Outbox,
+    opening: _Opening,
+) -> Upkeep:
+    reader = opening.patiently(lambda: JournalReader.open(settings.data_dir))
+    return Upkeep(
+        requests,
+        reader,
+        Indexer(index, reader.log, settings.index.partition, refuse=refused.keep),
+        refused,
+        opening.patiently(lambda: RefusedReader(settings.data_dir)),
+        tell=outbox.append,
+        read_again=Again(Senders(settings.auth).claims_of, settings.index.oldest_days).read,
+        relearn=_relearn(settings, index, opening),
+    )
+
+
+def _relearn(settings: Settings, index: EntryIndex, opening: _Opening) -> Callable[[Sequence[Filed]], None]:
+    if settings.traces.keep == "none":
+        return lambda _: None
+    store = opening.patiently(lambda: open_store(settings, write=False))
+    return Relearn(store, index.amend, settings.traces.retain_days).tell
 
 
 def _traces(settings: Settings, index: EntryIndex, opening: _Opening) -> TraceWriter:

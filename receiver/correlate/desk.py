@@ -9,16 +9,20 @@ from typing import Any, NamedTuple
 from otel_audit.canonical import rfc3339, unix_ns
 from otel_audit.entry import Entry
 from receiver.clock import SECOND_NS, Clock, now_ns
+from receiver.correlate.aside import Aside
 from receiver.correlate.history import History, history_of
 from receiver.correlate.join import join
 from receiver.correlate.journey import Abandoned, Journey, abandoned, journey_of
 from receiver.correlate.kept import Kept
+from receiver.correlate.letters import Kind, Letter
 from receiver.correlate.stages import LAG_TOLD_S, Lag, is_running, lags
+from receiver.deadletter import Place
 from receiver.errors import Damaged, NotFound, Unavailable
 from receiver.index.port import EntryIndex, Facets, Page
 from receiver.index.query import LIMIT_MAX, Query
 from receiver.journal import JournalReader
 from receiver.metrics import read_states
+from receiver.requests import Request
 from receiver.streams import State, Stream, StreamReader
 from receiver.traces.port import Found
 from receiver.traces.sources import Sought, Sources
@@ -64,6 +68,7 @@ class Desk:
         sources: Sources,
         open_journal: Callable[[], JournalReader],
         open_streams: Callable[[], StreamReader],
+        open_aside: Callable[[], Aside],
         *,
         kept: Kept,
         clock: Clock = now_ns,
@@ -73,6 +78,7 @@ class Desk:
             "index": open_index,
             "journal": open_journal,
             "streams": open_streams,
+            "aside": open_aside,
         }
         self._open: dict[str, Any] = {}
         self._opening = threading.Lock()
@@ -177,6 +183,36 @@ class Desk:
         found, after = self._streams().page(tenant, service, state, before, limit, self._clock())
         return found, after, freshness
 
+    def letters(
+        self, tenant: str, kind: Kind | None, before: int | None, limit: int
+    ) -> tuple[list[Letter], int | None, Freshness]:
+        """A page of what was set aside or refused, the latest first, and where the next page begins."""
+        freshness = self._freshness_of("the account of what was set aside", self._processes(), self._aside().cursor)
+        with self._journal_turn:
+            letters, after = self._aside().page(self._journal(), tenant, kind, before, limit)
+        return letters, after, freshness
+
+    def letter(self, tenant: str, seq: int) -> tuple[Letter, Freshness]:
+        """One dead letter, or NotFound."""
+        freshness = self._freshness_of("the account of what was set aside", self._processes(), self._aside().cursor)
+        with self._journal_turn:
+            letter = self._aside().one(self._journal(), tenant, seq)
+        if letter is None:
+            raise _not_found(f"dead letter {seq}", freshness)
+        return letter, freshness
+
+    def place(self, tenant: str, seq: int) -> Place:
+        """Where a dead letter lies."""
+        return Place(tenant, self._journal().log, seq)
+
+    def request(self, tenant: str, request_id: str) -> tuple[Request, Freshness]:
+        """What became of what an administrator asked, or NotFound."""
+        freshness = self.freshness()
+        request = self._aside().request(tenant, request_id)
+        if request is None:
+            raise _not_found(f"request {request_id}", freshness)
+        return request, freshness
+
     def freshness(
         self, tenant: str | None = None, service: str | None = None, since_ns: int | None = None
     ) -> Freshness:
@@ -186,8 +222,10 @@ class Desk:
         """
         warnings = self._processes()
         if tenant is not None:
-            warnings += self._missing(tenant, service, since_ns or 0)
-        return self._freshness_of("the index", warnings, lambda log: self._index().cursor(log))
+            warnings += self._missing(tenant, service, since_ns or 0) + self._refused(tenant)
+        known = self._freshness_of("the index", warnings, lambda log: self._index().cursor(log))
+        as_of, told = self._while_rebuilt(known.as_of)
+        return known._replace(as_of=as_of, warnings=known.warnings + told)
 
     def progress(self) -> Progress:
         """How far each follower is. Asks the journal and the processes alone: a store that hangs does not delay it."""
@@ -200,7 +238,8 @@ class Desk:
         except (Damaged, Unavailable) as error:
             return Progress({}, None, (*warnings, str(error)))
         index = known.get("index")
-        return Progress(known, None if index is None else rfc3339(index.oldest_ns or now), warnings)
+        as_of, told = self._while_rebuilt(rfc3339(now if index is None else index.oldest_ns or now))
+        return Progress(known, None if index is None else as_of, warnings + told)
 
     def _freshness_of(self, name: str, warnings: tuple[str, ...], cursor_of: Callable[[str], int]) -> Freshness:
         now = self._clock()
@@ -218,6 +257,28 @@ class Desk:
             warnings = (*warnings, f"{name} is {lag_s:.0f} s behind: what came since is not in this answer")
         return Freshness(rfc3339(waiting.received_ns), lag_s, warnings)
 
+    def _while_rebuilt(self, as_of: str) -> tuple[str, tuple[str, ...]]:
+        """*as_of*, but no later than what a rebuild has not reached yet: that may be missing, or of an older form."""
+        try:
+            rebuild = self._aside().rebuild()
+            if rebuild is None:
+                return as_of, ()
+            with self._journal_turn:
+                waiting = self._journal().first_after(rebuild.position)
+        except Unavailable as error:
+            return as_of, (f"whether the index is being rebuilt cannot be told: {error}",)
+        what = "the index" if rebuild.partition is None else f"partition {rebuild.partition} of the index"
+        told = f"{what} is being rebuilt: row {rebuild.position} of {rebuild.seq} is reached"
+        return as_of if waiting is None else min(as_of, rfc3339(waiting.received_ns)), (told,)
+
+    def _refused(self, tenant: str) -> tuple[str, ...]:
+        """What the index does not hold although its place in the journal is passed."""
+        try:
+            count = self._aside().refused(tenant)
+        except Unavailable as error:
+            return (f"what the index refuses cannot be told: {error}",)
+        return (f"{count} entries are refused by the index and in no answer: see /deadletter",) if count else ()
+
     # -- parts
 
     def _index(self) -> EntryIndex:
@@ -227,6 +288,14 @@ class Desk:
     def _streams(self) -> StreamReader:
         streams: StreamReader = self._part("streams")
         return streams
+
+    def _aside(self) -> Aside:
+        aside: Aside = self._part("aside")
+        return aside
+
+    def _journal(self) -> JournalReader:
+        journal: JournalReader = self._part("journal")
+        return journal
 
     def _missing(self, tenant: str, service: str | None, since_ns: int) -> tuple[str, ...]:
         """What was recorded and never came: an answer cannot hold it."""

@@ -34,6 +34,13 @@ class Reader(NamedTuple):
     tenant: str
     address: str | None = None
 
+    @property
+    def said(self) -> dict[str, str]:
+        """Who it is, as attributes of an entry."""
+        actor = {"audit.actor.type": "anonymous" if self.name is None else "user"}
+        known = {"user.id": self.name, "client.address": self.address}
+        return actor | {name: value for name, value in known.items() if value is not None}
+
 
 @dataclass
 class Read:
@@ -143,9 +150,7 @@ class Reads:
 def _draft(reader: Reader, what: str, asked: Mapping[str, str], now_ns: int, told: Mapping[str, int | str]) -> Draft:
     attributes, _ = redact.redact(
         {
-            "audit.actor.type": "anonymous" if reader.name is None else "user",
-            **({} if reader.name is None else {"user.id": reader.name}),
-            **({} if reader.address is None else {"client.address": reader.address}),
+            **reader.said,
             "audit.target.type": what,
             "audit.metadata.filter": dict(asked),
             **{f"audit.metadata.{name}": value for name, value in told.items()},

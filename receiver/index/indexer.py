@@ -1,6 +1,7 @@
 """The follower's step that puts journalled entries into the index."""
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 from otel_audit.canonical import unix_ns
 from receiver.clock import Clock, now_ns
@@ -8,6 +9,13 @@ from receiver.index.partition import Partitioning, current_and_next, partition_o
 from receiver.index.port import EntryIndex, Filed
 from receiver.refused import Refusal, Refuse, nowhere
 from receiver.row import Row, entry_of
+
+
+class Restored(NamedTuple):
+    """Entries that were put over what stood of them, and those among them of which nothing did."""
+
+    entries: Sequence[Filed]
+    lost: Sequence[Filed]
 
 
 class Indexer:
@@ -46,13 +54,10 @@ class Indexer:
         self._prepare([each.partition for each in filed])
         self._index.put(self._log, filed, cursor=rows[-1].seq)
 
-    def restore(self, rows: Sequence[Row], partition: str | None = None) -> Sequence[Filed]:
-        """Put the entries of *rows*, of one *partition* where that is said, over what stands of them.
-
-        Returns those that were not there.
-        """
-        filed = [each for each in self._filed(rows) if partition in (None, each.partition)]
-        return self._index.restore(self._log, filed) if filed else ()
+    def restore(self, rows: Sequence[Row], partition: str | None = None) -> Restored:
+        """Put the entries of *rows*, of one *partition* where that is said, over what stands of them."""
+        entries = [each for each in self._filed(rows) if partition in (None, each.partition)]
+        return Restored(entries, self._index.restore(self._log, entries) if entries else ())
 
     def _filed(self, rows: Sequence[Row]) -> list[Filed]:
         filed: list[Filed] = []

@@ -71,6 +71,7 @@ STATES: dict[str, dict[str, Any]] = {
         "index": {"position": 90, "problem": "Elasticsearch: away", "batch": histogram(0.2)},
         "streams": {"position": 99, "problem": None, "missing": 6, "waiting": 1, "reported_lost": {"overflow": 8}},
         "traces": {"position": 5, "problem": None, "lag_s": 0.5, "waiting_spans": 13, "dropped_spans": 14},
+        "upkeep": {"problem": None, "refused_entries": 17, "refused_bytes": 1700},
     },
     "answer": PROCESS,
 }
@@ -119,6 +120,7 @@ def scraped(states: Any = STATES, accepts: str = "") -> dict[tuple[str, tuple[tu
         ("dropped_events_total", {"what": "sender"}, 12),
         ("dropped_attributes_total", {"what": "sender"}, 15),
         ("dropped_spans_total", {"what": "traces"}, 14),
+        ("index_refused_entries", {}, 17),
         ("streams_missing_events", {}, 6),
         ("streams_reported_lost_events", {"reason": "overflow"}, 8),
         ("exporter_sent_requests_total", {"exporter": "tempo:4317"}, 50),

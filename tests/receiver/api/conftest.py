@@ -14,10 +14,14 @@ from receiver.api.app import create_app
 from receiver.clock import now_ns
 from receiver.config import Api, Auth, Settings, Token
 from receiver.config import Journal as JournalSettings
+from receiver.deadletter import DeadletterReader, DeadletterWriter
 from receiver.index.indexer import Indexer
 from receiver.index.open import open_index
 from receiver.journal import Draft, Journal, JournalReader
 from receiver.metrics import RunState, read_states
+from receiver.outbox import Outboxes
+from receiver.refused import RefusedStore
+from receiver.requests import Requests
 from receiver.streams import StreamWriter
 from receiver.traces.open import open_store
 
@@ -35,26 +39,51 @@ class Receiver:
         self.index = open_index(settings, write=True)
         self.spans = open_store(settings, write=True)
         self.streams = StreamWriter(data_dir, self.reader.log)
+        self.refused = RefusedStore(data_dir, settings.index)
+        self.letters = DeadletterWriter(data_dir, self.reader.log, self.refused)
+        self.requests = Requests(data_dir, self.reader.log)
         self._states = {name: RunState(data_dir, name) for name in ("accept", "follow", "answer")}
         self.say("accept", ready=True)
         self._indexer = Indexer(self.index, self.reader.log, "monthly")
 
-    def accept(self, *entries: Entry, received_ns: int | None = None) -> None:
+    def accept(self, *entries: Entry, received_ns: int | None = None, digest: bytes | None = None) -> None:
         """Journal entries, as accept does."""
         for each in entries:
             said = each.model_dump(mode="json", exclude_none=True, exclude={"integrity", "seen"})
-            digest = each.event_id.encode()
+            compared = digest or each.event_id.encode()
             draft = Draft(
-                "entry", each.tenant, each.event_id, digest, orjson.dumps(said), b"{}", False, received_ns or now_ns()
+                "entry", each.tenant, each.event_id, compared, orjson.dumps(said), b"{}", False, received_ns or now_ns()
             )
             self.journal.append([draft]).result(10)
 
     def follow(self) -> None:
         """Index what is journalled, as follow does."""
-        for step, cursor in ((self._indexer.step, self._indexer.cursor), (self.streams.step, self.streams.cursor)):
-            rows = self.reader.read(cursor(), 10_000)
+        for each in (self._indexer, self.streams, self.letters, self.requests):
+            rows = self.reader.read(each.cursor(), 10_000)
             if rows:
-                step(rows)
+                each.step(rows)
+
+    def forget_letters(self) -> None:
+        """Somebody deletes ``deadletter.db``."""
+        self.letters.close()
+        for path in self.data_dir.glob("deadletter.db*"):
+            path.unlink()
+        self.letters = DeadletterWriter(self.data_dir, self.reader.log, self.refused)
+
+    def letters_of(self, tenant: str) -> list[int]:
+        """The rows that are set aside and open."""
+        reader = DeadletterReader(self.data_dir)
+        found = reader.page(tenant, None, 100)
+        reader.close()
+        return found
+
+    def drain(self) -> None:
+        """Journal what answer has to say, as accept does."""
+        outboxes = Outboxes(self.data_dir)
+        while "answer" in outboxes.processes() and (delivery := outboxes.delivery("answer")) is not None:
+            self.journal.append(delivery.drafts).result(10)
+            outboxes.delete(delivery)
+        outboxes.close()
 
     def store(self, *entries: Entry) -> None:
         """Journal and index."""
@@ -75,7 +104,16 @@ class Receiver:
         """Let go of everything."""
         for state in self._states.values():
             state.close()
-        for part in (self.reader, self.index, self.spans, self.streams, self.journal):
+        for part in (
+            self.reader,
+            self.index,
+            self.spans,
+            self.streams,
+            self.refused,
+            self.letters,
+            self.requests,
+            self.journal,
+        ):
             part.close()
 
 
