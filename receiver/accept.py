@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from receiver.clock import now_ns
 from receiver.errors import Damaged, Unavailable
-from receiver.journal import Appended, Draft, Journal
+from receiver.journal import Appended, Draft, Journal, Keeper
 from receiver.metrics import Histogram
 from receiver.timing import step
 
@@ -47,7 +47,7 @@ class Accept:
     ``trouble`` stands from the first commit that failed until one succeeds.
     """
 
-    def __init__(self, journal: Journal) -> None:
+    def __init__(self, journal: Journal | Keeper) -> None:
         self._journal = journal
         self._counts = {"accepted": 0, "quarantined": 0, "conflicts": 0, "duplicates": 0}
         self._anomalies: Counter[str] = Counter()

@@ -1,5 +1,6 @@
 """OTLP's AnyValue as plain Python."""
 
+import math
 from base64 import b64encode
 from collections.abc import Iterable
 from typing import Any
@@ -13,7 +14,10 @@ def attributes_of(key_values: Iterable[KeyValue]) -> dict[str, Any]:
 
 
 def value_of(value: AnyValue) -> Any:
-    """The value itself: bytes as base64 text, lists and maps all the way down, an empty one as None."""
+    """The value itself: bytes as base64 text, lists and maps all the way down, an empty one as None.
+
+    A number that JSON cannot say is its name, as in OTLP's JSON.
+    """
     kind = value.WhichOneof("value")
     if kind is None:
         return None
@@ -23,4 +27,6 @@ def value_of(value: AnyValue) -> Any:
         return attributes_of(value.kvlist_value.values)
     if kind == "bytes_value":
         return b64encode(value.bytes_value).decode()
+    if kind == "double_value" and not math.isfinite(value.double_value):
+        return "NaN" if math.isnan(value.double_value) else f"{'-' if value.double_value < 0 else ''}Infinity"
     return getattr(value, kind)

@@ -74,7 +74,7 @@ def init(
 
 
 def _set_up(settings: config.Settings) -> None:
-    from receiver.app.init import set_up
+    from receiver.setup import set_up
 
     try:
         set_up(settings)

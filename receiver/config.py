@@ -6,12 +6,23 @@ Settings come from ``otel-audit.yaml`` (``--config``) and from variables
 
 import os
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, field_validator, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    FilePath,
+    SecretStr,
+    StringConstraints,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 from pydantic_settings import BaseSettings, EnvSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
 
 from receiver.errors import WrongSettings
@@ -26,6 +37,7 @@ Role = Literal["sender", "viewer", "investigator", "administrator"]
 
 _ADDRESS = re.compile(r"^(?P<host>\[[0-9a-fA-F:.]+\]|[^\s:\[\]]+):(?P<port>\d{1,5})$")
 _LOOPBACK = {"localhost", "::1"}
+_HEADER = re.compile(r"^(?!grpc-)[A-Za-z0-9_.-]+(?<!-bin)$")
 _LISTENING = (("otlp", "grpc"), ("otlp", "http"), ("api", "listen"))
 
 
@@ -90,6 +102,9 @@ class Otlp(Section):
     request_max_bytes: int = Field(
         64 * 1024 * 1024, ge=1024, le=512 * 1024 * 1024, description="largest request, in bytes after decompression"
     )
+    event_max_bytes: int = Field(
+        1024 * 1024, ge=1024, le=64 * 1024 * 1024, description="largest audit event, in bytes; larger are quarantined"
+    )
     http_in_flight_max: int = Field(64, ge=1, le=4096, description="HTTP requests read at once; more get 503")
     grpc_in_flight_max: int = Field(
         256, ge=1, le=65536, description="gRPC requests answered at once; more get UNAVAILABLE"
@@ -126,6 +141,7 @@ class Outbox(Section):
     )
 
 
+Tenant = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_]{0,62}$")]
 NumericKey = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_-]{0,99}$")]
 
 
@@ -165,6 +181,22 @@ class Index(Section):
         return url.rstrip("/")
 
 
+class TraceSourceSettings(Section):
+    """A place where traces are looked up."""
+
+    kind: Literal["own", "jaeger"] = Field(description="`own` (the store beside the entries) or `jaeger`")
+    url: str | None = Field(None, pattern=r"^https?://[^\s/]+", description="address of Jaeger's query service")
+    headers: dict[str, SecretStr] = Field({}, description="sent along with each question, as for a proxy before it")
+    tenant: Tenant = Field("default", description="whose traces it holds; other tenants see none of them")
+    timeout_s: float = Field(2.0, gt=0, le=60, description="longest one question may take, in seconds")
+
+    @model_validator(mode="after")
+    def _is_reached(self) -> "TraceSourceSettings":
+        if (self.kind == "own") != (self.url is None):
+            raise ValueError("jaeger needs a url, own has none")
+        return self
+
+
 class Traces(Section):
     """The spans kept for the join."""
 
@@ -183,6 +215,9 @@ class Traces(Section):
         description="most bytes between accept and follow; the oldest go first, counted",
     )
     retain_days: int = Field(30, ge=0, le=36500, description="how long spans are kept, in days; 0 is for ever")
+    sources: tuple[TraceSourceSettings, ...] = Field(
+        (), description="where traces are looked up, in this order, as below; empty: `own` alone"
+    )
     trace_max_spans: int = Field(10_000, ge=10, le=1_000_000, description="most spans read for one trace")
 
 
@@ -208,7 +243,7 @@ class Telemetry(Section):
     @field_validator("endpoint")
     @classmethod
     def _is_an_address(cls, endpoint: str | None) -> str | None:
-        if endpoint is not None and not re.match(r"^https?://[^\s/@]+", endpoint):
+        if endpoint is not None and not re.match(r"^https?://[^\s/@]+(/[^\s@]*)?$", endpoint):
             raise ValueError("must be an http(s) address without credentials")
         return None if endpoint is None else endpoint.rstrip("/")
 
@@ -225,7 +260,7 @@ class Sender(Section):
     """What every credential says: who it is, whose entries it sends, and what it may claim to be."""
 
     name: str = Field(min_length=1, description="stands on entries as `sender.id`, and in the log of reads")
-    tenant: str = Field("default", pattern=r"^[a-z0-9][a-z0-9_]{0,62}$", description="whose entries it writes or reads")
+    tenant: Tenant = Field("default", description="whose entries it writes or reads")
     services: tuple[str, ...] = Field((), description="service names it may claim, `*` for any run; empty: all")
     streams: tuple[str, ...] = Field((), description="stream ids it may claim, `*` for any run; empty: all")
     actions: tuple[str, ...] = Field((), description="actions it may record, `*` for any run; empty: all but `audit.*`")
@@ -284,6 +319,98 @@ _IDENTITIES: Mapping[str, Callable[[Auth], Sequence[Sender]]] = {
 }
 
 
+class ForwardTls(Section):
+    """How an `https://` backend is known, and how it knows us."""
+
+    ca: FilePath | None = Field(None, description="file with the backend's certificate authority; else the system's")
+    certificate: FilePath | None = Field(None, description="file with our client certificate")
+    key: FilePath | None = Field(None, description="file with our client certificate's key")
+
+    @model_validator(mode="after")
+    def _is_whole(self) -> "ForwardTls":
+        if (self.certificate is None) != (self.key is None):
+            raise ValueError("a certificate and its key come together")
+        return self
+
+
+class Forward(Section):
+    """One backend that everything goes on to."""
+
+    endpoint: str = Field(
+        max_length=200, description="`http://host:port`, or `https://` for TLS; default ports 4317 and 4318"
+    )
+    name: str | None = Field(
+        None,
+        min_length=1,
+        max_length=80,
+        description="its name in counts, logs and on disk; else its endpoint",
+    )
+    protocol: Literal["grpc", "http"] = Field("grpc", description="OTLP over gRPC or over HTTP (protobuf)")
+    signals: tuple[Literal["traces", "logs"], ...] = Field((), description="`traces`, `logs`; empty: both")
+    headers: dict[str, str] = Field({}, repr=False, description="sent with every request: a map of names and values")
+    tls: ForwardTls = ForwardTls()
+    compression: Literal["none", "gzip", "zstd"] = Field("none", description="none, gzip or, over HTTP, zstd")
+    strip: bool = Field(False, description="without the audit events")
+    redact: bool = Field(False, description="without secrets and card numbers")
+    queue: Literal["memory", "disk"] = Field(
+        "memory", description="where requests wait: in memory, or on disk and so through a restart"
+    )
+    queue_max_bytes: int = Field(
+        128 * 1024 * 1024,
+        ge=1024 * 1024,
+        description="most bytes waiting, traces and logs each; more is dropped, counted",
+    )
+    batch_max_bytes: int = Field(
+        1024 * 1024, ge=1, le=64 * 1024 * 1024, description="requests are merged up to so many bytes; 1: never"
+    )
+    batch_wait_ms: float = Field(200.0, ge=0, le=10_000, description="longest wait for more to merge, in milliseconds")
+    in_flight_max: int = Field(4, ge=1, le=64, description="most requests under way at once, traces and logs each")
+    timeout_s: float = Field(10.0, gt=0, le=300, description="longest wait for one answer, in seconds")
+    retry_max_s: float = Field(
+        30.0, gt=0, le=3600, description="longest pause between attempts, in seconds, unless the backend asks for more"
+    )
+
+    @field_validator("endpoint")
+    @classmethod
+    def _is_an_address(cls, endpoint: str) -> str:
+        parts = urlsplit(endpoint)
+        wrong = parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment
+        if wrong or parts.username is not None or any(map(str.isspace, endpoint)):
+            raise ValueError("must be http://host:port or https://host:port, and nothing secret in it")
+        parts.port  # noqa: B018  (ValueError when it is none)
+        return endpoint.rstrip("/")
+
+    @field_validator("headers")
+    @classmethod
+    def _are_headers(cls, headers: dict[str, str]) -> dict[str, str]:
+        for name, value in headers.items():
+            if not _HEADER.match(name) or not value.isascii() or not value.isprintable():
+                raise ValueError(f"{name!r} is no header, or its value is not printable ASCII")
+        return {name.lower(): value for name, value in headers.items()}
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> "Forward":
+        if self.protocol == "grpc" and self.compression == "zstd":
+            raise ValueError("zstd is for the protocol http alone")
+        if self.protocol == "grpc" and urlsplit(self.endpoint).path:
+            raise ValueError(f"over gRPC an endpoint has no path: {self.endpoint}")
+        if self.tls != ForwardTls() and not self.endpoint.startswith("https:"):
+            raise ValueError("tls is for an https:// endpoint")
+        return self
+
+    @property
+    def called(self) -> str:
+        """What it is called everywhere."""
+        return self.name or self.endpoint
+
+    @property
+    def address(self) -> Address:
+        """Its host and port."""
+        parts = urlsplit(self.endpoint)
+        host = f"[{parts.hostname}]" if ":" in (parts.hostname or "") else parts.hostname
+        return Address(f"{host}:{parts.port or (4317 if self.protocol == 'grpc' else 4318)}")
+
+
 class Settings(BaseSettings):
     """All of it; immutable once read."""
 
@@ -303,7 +430,15 @@ class Settings(BaseSettings):
     traces: Traces = Traces()
     api: Api = Api()
     telemetry: Telemetry = Telemetry()
+    forward: tuple[Forward, ...] = Field((), description="list of backends that everything goes on to, as below")
     auth: Auth = Auth()
+
+    @field_validator("forward")
+    @classmethod
+    def _are_distinct(cls, backends: tuple[Forward, ...]) -> tuple[Forward, ...]:
+        if len({each.called for each in backends}) != len(backends):
+            raise ValueError("two backends have the same name")
+        return backends
 
     @classmethod
     def settings_customise_sources(
@@ -367,21 +502,30 @@ def _exposed(said: Mapping[str, Any], variables: Mapping[str, Any]) -> list[str]
 
 
 def _feeding_itself(settings: Settings) -> list[str]:
-    """Telemetry that would come in again."""
-    endpoint = settings.telemetry.endpoint
+    """What we would send to ourselves, for ever."""
     listeners = {f"{section}.{name}": getattr(getattr(settings, section), name) for section, name in _LISTENING}
-    own = None if endpoint is None else leads_to(endpoint, listeners)
-    return [] if own is None else [f"telemetry.endpoint: {endpoint} is {own} of this receiver"]
+    sent = [("telemetry.endpoint", settings.telemetry.endpoint, settings.telemetry.endpoint)]
+    sent += [(f"forward.{n}", each.endpoint, f"http://{each.address}") for n, each in enumerate(settings.forward)]
+    return [
+        f"{name}: {endpoint} is {own} of this receiver"
+        for name, endpoint, reached in sent
+        if reached is not None and (own := leads_to(reached, listeners)) is not None
+    ]
 
 
 def _unknown_variables() -> list[str]:
     """Variables with our prefix that name no setting: a misspelt one must not be passed over in silence."""
-    known = {"data_dir"}
-    for name, field in Settings.model_fields.items():
-        if isinstance(field.annotation, type) and issubclass(field.annotation, Section):
-            known |= {f"{name}__{inner}" for inner in field.annotation.model_fields} | {name}
+    known = set(_variables(Settings))
     return [
         f"{variable}: no such setting"
         for variable in sorted(os.environ)
         if variable.startswith(ENV_PREFIX) and variable.removeprefix(ENV_PREFIX).lower() not in known
     ]
+
+
+def _variables(section: type[BaseModel], place: str = "") -> Iterator[str]:
+    """The names of all settings in *section*, of the sections in it and of theirs."""
+    for name, field in section.model_fields.items():
+        yield f"{place}{name}"
+        if isinstance(field.annotation, type) and issubclass(field.annotation, Section):
+            yield from _variables(field.annotation, f"{place}{name}__")

@@ -61,20 +61,30 @@ METRICS: dict[str, Described] = {
     "traces_waiting_spans": Described("gauge", "spans that wait to learn whether their trace is audited"),
     "dropped_bytes_total": Described("counter", "bytes given up for want of room, by what gave them up", ("what",)),
     "dropped_spans_total": Described("counter", "spans given up for want of room, likewise", ("what",)),
-    "dropped_events_total": Described("counter", "events that senders or stages gave up, likewise", ("what",)),
+    "dropped_events_total": Described(
+        "counter", "events given up; `sender`: as senders said of audited spans", ("what",)
+    ),
+    "dropped_attributes_total": Described("counter", "attributes given up, likewise", ("what",)),
     "streams_missing_events": Described("gauge", "numbers of senders' streams that never came"),
     "streams_waiting_events": Described("gauge", "numbers that may still come"),
     "streams_reported_lost_events": Described("gauge", "events that senders report as lost, by reason", ("reason",)),
     "index_refused_entries": Described("gauge", "entries the index refuses, kept aside"),
-    "exporter_sent_spans_total": Described("counter", "spans a backend took", _EXPORTER),
-    "exporter_sent_log_records_total": Described("counter", "log records it took", _EXPORTER),
+    "exporter_sent_requests_total": Described("counter", "requests that a backend took", _EXPORTER),
+    "exporter_sent_bytes_total": Described("counter", "their bytes, before compression", _EXPORTER),
+    "exporter_send_failed_requests_total": Described(
+        "counter", "requests it will not get, by reason", ("exporter", "reason")
+    ),
+    "exporter_rejected_items_total": Described("counter", "spans and log records it threw away", _EXPORTER),
+    "exporter_sent_spans_total": Described("counter", "spans that a backend took", _EXPORTER),
+    "exporter_sent_log_records_total": Described("counter", "log records that it took", _EXPORTER),
     "exporter_send_failed_spans_total": Described("counter", "spans it did not take and that were given up", _EXPORTER),
     "exporter_send_failed_log_records_total": Described("counter", "log records, likewise", _EXPORTER),
     "exporter_enqueue_failed_spans_total": Described("counter", "spans its full queue dropped", _EXPORTER),
     "exporter_enqueue_failed_log_records_total": Described("counter", "log records, likewise", _EXPORTER),
-    "exporter_queue_size": Described("gauge", "what waits for it, in the unit of its capacity", _EXPORTER),
-    "exporter_queue_capacity": Described("gauge", "most that may wait for it", _EXPORTER),
-    "exporter_queue_bytes": Described("gauge", "bytes that wait for it", _EXPORTER),
+    "exporter_retries_total": Described("counter", "attempts that are made again", _EXPORTER),
+    "exporter_queue_size": Described("gauge", "bytes that wait for it", _EXPORTER),
+    "exporter_queue_capacity": Described("gauge", "most bytes that may wait for it", _EXPORTER),
+    "exporter_problem": Described("gauge", "1 while it takes nothing", _EXPORTER),
     "ready": Described("gauge", "1 while accept can accept"),
     "process_up": Described("gauge", "1 while the process says something", _PROCESS),
     "process_uptime_seconds": Described("gauge", "since it started", _PROCESS),
@@ -94,7 +104,21 @@ _PLAIN = {
         "ack": "receiver_ack_duration_seconds",
     }
 }
-_DROPPED = re.compile(r"(?:(?P<what>\w+)_)?dropped_(?P<unit>bytes|spans|events)")
+#: What forwarding counts of a backend ▶ the metric it is.
+_GOING = {
+    "sent": "exporter_sent_requests_total",
+    "sent_bytes": "exporter_sent_bytes_total",
+    "rejected": "exporter_rejected_items_total",
+    "retries": "exporter_retries_total",
+    "queue_bytes": "exporter_queue_size",
+    "queue_capacity": "exporter_queue_capacity",
+    **{
+        f"{what}_{items}": f"exporter_{what}_{items}_total"
+        for what in ("sent", "send_failed", "enqueue_failed")
+        for items in ("spans", "log_records")
+    },
+}
+_DROPPED = re.compile(r"(?:(?P<what>\w+)_)?dropped_(?P<unit>bytes|spans|events|attributes)")
 _ITEMS = {"traces": "spans", "logs": "log_records"}
 
 
@@ -184,11 +208,11 @@ def _coming(traffic: Mapping[str, Any]) -> Iterator[Sample]:
 
 
 def _going(exporter: str, counts: Mapping[str, Any]) -> Iterator[Sample]:
-    """What a backend's exporter counts, under the names it gives."""
-    for key, value in counts.items():
-        for name in (f"exporter_{key}", f"exporter_{key}_total"):
-            if name in METRICS:
-                yield Sample(name, value, (exporter,))
+    """What is sent on to one backend."""
+    yield from (Sample(name, counts[fact], (exporter,)) for fact, name in _GOING.items() if fact in counts)
+    for reason, count in counts.get("dropped", {}).items():
+        yield Sample("exporter_send_failed_requests_total", count, (exporter, reason))
+    yield Sample("exporter_problem", counts.get("problem") is not None, (exporter,))
 
 
 def _of_follow(state: Mapping[str, Any]) -> Iterator[Sample]:

@@ -23,6 +23,9 @@ class Journalled(Protocol):
     def changed(self) -> bool:
         """Whether anything was committed since the last call; True the first time."""
 
+    def must_reach(self, seq: int, who: str) -> None:
+        """Damaged when the journal ends before *seq*, which *who* has seen."""
+
 
 class _Stopped(Exception):
     """Somebody called ``stop`` while we were waiting."""
@@ -89,6 +92,7 @@ class Follower:
     def _run(self) -> None:
         try:
             self.position = self._patiently(self._cursor)
+            self._patiently(lambda: self._reader.must_reach(self.position, self.name))
             self._follow()
         except _Stopped:
             pass

@@ -54,14 +54,13 @@ class RunState:
 
     def __init__(self, data_dir: Path, name: str, clock: Callable[[], int] = time.time_ns) -> None:
         self._path = data_dir / "run" / f"{name}.json"
-        self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._clock = clock
         self._facts: dict[str, Any] = {"pid": os.getpid(), "started_ns": clock()}
         self.last = _read(self._path)
         self._lock = threading.Lock()
         self._changed = threading.Event()
         self._closing = threading.Event()
-        self._write()
+        self._try_to_write()
         self._thread = threading.Thread(target=self._run, name=f"run-state-{name}", daemon=True)
         self._thread.start()
 
@@ -76,14 +75,19 @@ class RunState:
         self._closing.set()
         self._changed.set()
         self._thread.join()
-        self._path.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # a read-only disk: its age tells
+            self._path.unlink(missing_ok=True)
 
     def _run(self) -> None:
         while not self._closing.wait(AT_MOST_EVERY_S):
             self._changed.wait(EVERY_S)
             self._changed.clear()
-            with contextlib.suppress(OSError):  # a full disk; the age that grows says it
-                self._write()
+            self._try_to_write()
+
+    def _try_to_write(self) -> None:
+        with contextlib.suppress(OSError):  # a full disk; the age that grows says it
+            self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self._write()
 
     def _write(self) -> None:
         with self._lock:

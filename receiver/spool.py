@@ -1,24 +1,21 @@
 """Spans on their way from accept to follow: raw requests in segment files, bounded, best effort.
 
-A position is a byte offset over all segments, named in each file by the offset it begins at. Nothing here is
-fsynced: a power cut may take the latest spans, never an audit entry. A torn frame ends its segment.
+A power cut may take the latest spans, never an audit entry.
 """
 
-import os
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO, NamedTuple
-from zlib import crc32
+from typing import BinaryIO
 
 from receiver.clock import Clock, now_ns
+from receiver.segments import Segment, create, frame, path_of, payloads, segments
 from receiver.sqlite import private_directory
 
 SEGMENTS = 8
 SEGMENT_MAX_BYTES = 32 * 1024 * 1024
 
-_PREFIX = struct.Struct(">II")  # length and CRC-32 of what follows
 _HEAD = struct.Struct(">QH")  # received_ns, length of the tenant's name
 
 
@@ -30,26 +27,6 @@ class Spooled:
     received_ns: int
     body: bytes
     end: int
-
-
-class Segment(NamedTuple):
-    """One file of the spool and the positions it covers."""
-
-    path: Path
-    start: int
-    end: int
-
-
-def segments(directory: Path) -> list[Segment]:
-    """The segments there are, oldest first."""
-    found = []
-    for path in sorted(directory.glob("*.seg")):
-        try:
-            start = int(path.stem)
-            found.append(Segment(path, start, start + path.stat().st_size))
-        except FileNotFoundError:  # dropped or forgotten meanwhile
-            continue
-    return found
 
 
 class SpoolWriter:
@@ -69,41 +46,40 @@ class SpoolWriter:
 
     def append(self, tenant: str, received_ns: int, request_bytes: bytes) -> None:
         """Hand over one serialized ExportTraceServiceRequest."""
-        frame = _frame(tenant, received_ns, request_bytes)
-        if not self._make_room(len(frame)):
-            self.dropped += len(frame)
+        name = tenant.encode()
+        framed = frame(_HEAD.pack(received_ns, len(name)), name, request_bytes)
+        if not self._make_room(len(framed)):
+            self.dropped += len(framed)
             return
         try:
-            self._write(frame)
+            self._write(framed)
         except OSError:  # a full disk: spans are best effort, and a torn frame ends its segment
-            self.dropped += len(frame)
+            self.dropped += len(framed)
             self._finish_segment()
 
     def close(self) -> None:
         """Let go of the file."""
         self._finish_segment()
 
-    def _write(self, frame: bytes) -> None:
+    def _write(self, framed: bytes) -> None:
         if self._file is None:
             self._file = self._begin_segment()
-        written = self._file.write(frame)
+        written = self._file.write(framed)
         self._end += written
-        if written < len(frame):
+        if written < len(framed):
             raise OSError("short write")
         if self._end - self._start >= self._segment_bytes:
             self._finish_segment()
 
     def _begin_segment(self) -> BinaryIO:
         self._start = self._end
-        path = self._directory / f"{self._start:020d}.seg"
-        return os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb", buffering=0)
+        return create(path_of(self._directory, self._start))
 
     def _finish_segment(self) -> None:
         if self._file is not None:
             self._file.close()
             self._file = None
-            path = self._directory / f"{self._start:020d}.seg"
-            self._kept.append(Segment(path, self._start, self._end))
+            self._kept.append(Segment(path_of(self._directory, self._start), self._start, self._end))
 
     def _make_room(self, needed: int) -> bool:
         """Drop the oldest segments until *needed* more bytes fit; False when they never can."""
@@ -155,34 +131,9 @@ class SpoolReader:
                 segment.path.unlink(missing_ok=True)
 
 
-def _frame(tenant: str, received_ns: int, body: bytes) -> bytes:
-    name = tenant.encode()
-    payload = b"".join((_HEAD.pack(received_ns, len(name)), name, body))
-    return _PREFIX.pack(len(payload), crc32(payload)) + payload
-
-
 def _frames(segment: Segment, position: int) -> Iterator[Spooled]:
-    """The whole frames of *segment* from *position* on; ends at a torn one (or one still being written)."""
-    try:
-        file = segment.path.open("rb")
-    except FileNotFoundError:  # dropped meanwhile: those spans are gone
-        return
-    with file:
-        end = max(position, segment.start)
-        file.seek(end - segment.start)
-        while (payload := _payload(file, segment.end - end)) is not None:
-            end += _PREFIX.size + len(payload)
-            received_ns, name_length = _HEAD.unpack_from(payload)
-            body_at = _HEAD.size + name_length
-            yield Spooled(payload[_HEAD.size : body_at].decode(), received_ns, payload[body_at:], end)
-
-
-def _payload(file: BinaryIO, remaining: int) -> bytes | None:
-    prefix = file.read(_PREFIX.size)
-    if len(prefix) < _PREFIX.size:
-        return None
-    length, checksum = _PREFIX.unpack(prefix)
-    if not _HEAD.size <= length <= remaining - _PREFIX.size:
-        return None
-    payload = file.read(length)
-    return payload if len(payload) == length and crc32(payload) == checksum else None
+    """The requests of *segment* from *position* on."""
+    for payload, end in payloads(segment, position):
+        received_ns, name_length = _HEAD.unpack_from(payload)
+        body_at = _HEAD.size + name_length
+        yield Spooled(payload[_HEAD.size : body_at].decode(), received_ns, payload[body_at:], end)

@@ -15,7 +15,8 @@ BUSY_TIMEOUT_MS = 5000
 def private_directory(path: Path) -> Path:
     """*path* as a directory of mode 0700, made if it is not there."""
     path.mkdir(mode=0o700, parents=True, exist_ok=True)
-    path.chmod(0o700)
+    if path.stat().st_mode & 0o777 != 0o700:  # asked first: on a read-only disk it could not be set
+        path.chmod(0o700)
     return path
 
 
@@ -26,22 +27,33 @@ def open_writer(
 
     Transactions are explicit (``isolation_level=None``): begin and commit them yourself. With ``FULL`` a commit
     returns after its fsync. The connection may be handed from thread to thread, never used by two at once.
+    Unavailable when the disk does not let it be opened, Damaged when it is no such file.
     """
-    private_directory(path.parent)
-    with suppress(FileExistsError):
-        # Only a file that is not there is opened by ourselves: closing one would drop this process's POSIX locks
-        # on it, and another program that opens and closes it would then take the write-ahead log away.
-        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
-    connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+    try:
+        connection = _connect(path)
+    except (OSError, sqlite3.OperationalError) as error:
+        raise Unavailable(f"{path.name} cannot be opened: {error}") from error
     try:
         connection.execute(f"PRAGMA busy_timeout={BUSY_TIMEOUT_MS}")
         connection.execute("PRAGMA journal_mode=WAL")
         connection.execute(f"PRAGMA synchronous={synchronous}")
         _migrate(connection, path, migrations)
+    except sqlite3.OperationalError as error:  # a full, slow or read-only disk
+        connection.close()
+        raise Unavailable(f"{path.name} cannot be opened: {error}") from error
     except sqlite3.DatabaseError as error:
         connection.close()
         raise Damaged(f"{path} cannot be read: {error}", "restore the file, or move it away to start anew") from error
     return connection
+
+
+def _connect(path: Path) -> sqlite3.Connection:
+    private_directory(path.parent)
+    with suppress(FileExistsError):
+        # Only a file that is not there is opened by ourselves: closing one would drop this process's POSIX locks
+        # on it, and another program that opens and closes it would then take the write-ahead log away.
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
+    return sqlite3.connect(path, isolation_level=None, check_same_thread=False)
 
 
 def open_reader(path: Path) -> sqlite3.Connection:

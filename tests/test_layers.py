@@ -9,18 +9,17 @@ ROOT = Path(__file__).parent.parent
 #: A module of the receiver imports only from rows below its own; a row's members do not know each other.
 LAYERS = [
     {"cli"},
-    {"cli_deadletter", "cli_index", "cli_read"},
-    {"app", "supervisor"},
-    {"otlp", "api", "ui", "cli_wait"},
-    {"accept", "correlate", "exposition"},
+    {"app", "cli_deadletter", "cli_doctor", "cli_index", "cli_read", "supervisor"},
+    {"api", "cli_wait", "doctor", "otlp", "ui"},
+    {"accept", "correlate", "cursors", "exposition", "setup"},
     {"index", "traces", "forward", "seal", "detect", "archive", "requests"},
     {"follower", "elastic", "deadletter"},
     {"journal", "last_settings", "outbox", "refused", "senders", "spool", "streams", "telemetry"},
-    {"acts", "sqlite"},
+    {"acts", "segments", "sqlite"},
     {"budget", "claims", "own", "tokens"},
     {"config"},
-    {"row"},
-    {"anyvalue", "cli_ask", "clock", "errors", "feedback", "metrics", "sentence", "timing"},
+    {"otlp_json", "row"},
+    {"anyvalue", "cli_ask", "clock", "errors", "feedback", "items", "metrics", "sentence", "timing"},
 ]
 ROW = {name: row for row, names in enumerate(LAYERS) for name in names}
 

@@ -34,7 +34,7 @@ from receiver.row import Draft
 from receiver.streams import StreamReader
 from receiver.timing import stepped
 from receiver.tokens import Tokens
-from receiver.traces.open import open_store
+from receiver.traces.open import open_sources
 
 PREFIX = "/api/v1"
 
@@ -69,7 +69,7 @@ def create_app(settings: Settings) -> FastAPI:
     desk = Desk(
         settings.data_dir,
         lambda: stepped("index", open_index(settings, write=False)),
-        lambda: stepped("spans", open_store(settings, write=False)),
+        open_sources(settings),
         lambda: JournalReader.open(settings.data_dir),
         lambda: StreamReader(settings.data_dir),
         lambda: Aside(settings.data_dir),
@@ -103,6 +103,6 @@ def app_over(desk: Desk, settings: Settings) -> FastAPI:
     problems.install(app)
     answering = Answering(desk, Tokens(settings.auth.tokens), reads, settings.index.numeric_metadata, outbox.append)
     for noun in (entries, searches, facets, traces, resources, journeys, completeness, deadletter, requests):
-        app.include_router(noun.routes(answering), prefix=PREFIX)
+        app.include_router(noun.routes(answering), prefix=PREFIX, responses=problems.RESPONSES)
     app.include_router(operations.routes(desk, settings.data_dir))
     return app

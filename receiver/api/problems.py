@@ -1,7 +1,7 @@
 """Errors as RFC 9457 problems: one shape, every problem named, never a stack trace."""
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
@@ -37,6 +37,32 @@ STATUS: tuple[tuple[type[Exception], int, str], ...] = (
     (Busy, 503, "Not now"),
     (Damaged, 503, "The receiver's own data needs a person"),
 )
+
+
+_TEXT = {"type": "string"}
+_FAULT = {"type": "object", "required": ["name", "reason"], "properties": {"name": _TEXT, "reason": _TEXT}}
+_PROBLEM = {
+    "type": "object",
+    "required": ["type", "title", "status", "detail"],
+    "properties": {
+        **dict.fromkeys(("type", "title", "detail"), _TEXT),
+        "status": {"type": "integer"},
+        "errors": {"type": "array", "items": _FAULT},
+    },
+    "additionalProperties": False,
+}
+
+#: What every route may answer instead, for the OpenAPI document.
+RESPONSES: dict[int | str, dict[str, Any]] = {
+    status: {"description": title, "content": {MEDIA_TYPE: {"schema": _PROBLEM}}}
+    for status, title in (
+        (400, "The request is wrong"),
+        (401, "A token is needed"),
+        (403, "This token's role does not allow it"),
+        (404, "Not found"),
+        (503, "Not now"),
+    )
+}
 
 
 def problem(status: int, title: str, detail: str, faults: Sequence[Fault] = ()) -> JSONResponse:

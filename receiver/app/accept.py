@@ -12,8 +12,10 @@ from receiver.app.life import end_of, ends_within
 from receiver.app.telling import Telling
 from receiver.app.web import WebServer
 from receiver.config import Address, Settings
+from receiver.cursors import known_cursors
 from receiver.errors import ReceiverError
-from receiver.journal import Journal
+from receiver.forward.forwarder import Forwarder
+from receiver.journal import Keeper
 from receiver.metrics import RunState
 from receiver.otlp.grpc import GrpcServer
 from receiver.otlp.http import HttpEndpoint
@@ -21,11 +23,14 @@ from receiver.otlp.metered import HttpAnswers, Traffic, Transport, metered
 from receiver.otlp.service import OtlpService
 from receiver.otlp.signal import SIGNALS
 from receiver.outbox import Outboxes
+from receiver.segments import segments
 from receiver.senders import Senders
-from receiver.spool import SpoolWriter, segments
+from receiver.spool import SpoolWriter
 
 #: Requests begun before the end have so long to be answered.
 GRACE_S = 5.0
+#: What waits in memory for a backend has so long to be sent.
+FORWARD_GRACE_S = 3.0
 STATE_EVERY_S = 1.0
 
 _LOG = logging.getLogger(__name__)
@@ -39,7 +44,7 @@ def serve_accept(settings: Settings) -> None:
 async def _serve(settings: Settings) -> None:
     ended = end_of(asyncio.get_running_loop())
     async with AsyncExitStack() as opened:  # closed in reverse: first the doors, last the journal
-        journal = Journal.open(settings.data_dir, settings.journal)
+        journal = Keeper(settings.data_dir, settings.journal, lambda: known_cursors(settings.data_dir))
         opened.push_async_callback(asyncio.to_thread, journal.close)
         state = RunState(settings.data_dir, "accept")
         opened.callback(state.close)
@@ -50,22 +55,35 @@ async def _serve(settings: Settings) -> None:
         opened.push_async_callback(drain.once)  # what was said last, the end of this process too
         telling = opened.enter_context(Telling(settings, "accept", state))
         spool = _spool(settings, opened)
-        service = OtlpService(accept, Senders(settings.auth), spool, settings.index.oldest_days)
+        forwarder = Forwarder(settings.forward, settings.data_dir)
+        await forwarder.start()
+        opened.push_async_callback(forwarder.stop, FORWARD_GRACE_S)
+        service = OtlpService(
+            accept,
+            Senders(settings.auth),
+            spool,
+            settings.index.oldest_days,
+            settings.otlp.event_max_bytes,
+            forward=forwarder,
+        )
         doors = _Doors(service, settings, telling)
         ports = await doors.open(opened)
-        state.set(ready=True, ports=ports, log=journal.log)
+        state.set(ports=ports)
         telling.started()
         telling.settings()
         _LOG.info("accepting", extra={**ports, "log": journal.log})
         draining = asyncio.create_task(drain.run(ended))
         while not ended.is_set():
+            await asyncio.to_thread(journal.look)
             await _try_again(accept, telling)
             state.set(
-                **_health(accept, drain),
+                log=journal.log,
+                **_health(journal.problem, accept, drain),
                 **service.counts(),
                 **doors.facts(),
                 **_sizes(settings, spool),
                 **drain.facts(),
+                forward=forwarder.counts(),
             )
             await ends_within(ended, STATE_EVERY_S)
         await draining
@@ -80,10 +98,11 @@ async def _try_again(accept: Accept, telling: Telling) -> None:
             await accept.accept([telling.acts.outage(*accept.trouble)])
 
 
-def _health(accept: Accept, drain: Drain) -> dict[str, Any]:
-    trouble = accept.trouble
-    problem = drain.problem if trouble is None else trouble.message
-    return {**accept.counts(), "ready": trouble is None, "problem": problem}
+def _health(problem: ReceiverError | None, accept: Accept, drain: Drain) -> dict[str, Any]:
+    """*problem* keeps the journal closed, accept's trouble is of its commits."""
+    trouble = None if accept.trouble is None else accept.trouble.message
+    told = trouble if problem is None else str(problem)
+    return {**accept.counts(), "ready": told is None, "problem": told or drain.problem}
 
 
 def _sizes(settings: Settings, spool: SpoolWriter | None) -> dict[str, int]:

@@ -12,7 +12,7 @@ from receiver.app.upkeep import Upkeep
 from receiver.clock import now_ns
 from receiver.config import Settings
 from receiver.deadletter import DeadletterWriter
-from receiver.errors import Unavailable
+from receiver.errors import Damaged, Unavailable
 from receiver.follower import Follower
 from receiver.index.conflict import patient
 from receiver.index.indexer import Indexer
@@ -85,7 +85,7 @@ class _Opening:
         while not self._ended.is_set():
             try:
                 part = open_it()
-            except Unavailable as error:
+            except (Damaged, Unavailable) as error:  # what is damaged waits for a person, who reads the state
                 self._state.set(problem=str(error))
                 self._ended.wait(RETRY_S)
             else:

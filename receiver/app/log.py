@@ -22,3 +22,5 @@ def to_stderr(process: str) -> None:
     handler = logging.StreamHandler()
     handler.setFormatter(Fields(process))
     logging.basicConfig(level=logging.INFO, handlers=[handler], force=True)
+    # It tells of every request it makes; forwarding makes some at any time, and counts them.
+    logging.getLogger("httpx").setLevel(logging.WARNING)

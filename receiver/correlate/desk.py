@@ -1,7 +1,7 @@
 """Where questions are answered: the index, the spans and the journal side by side."""
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -17,14 +17,15 @@ from receiver.correlate.kept import Kept
 from receiver.correlate.letters import Kind, Letter
 from receiver.correlate.stages import LAG_TOLD_S, Lag, is_running, lags
 from receiver.deadletter import Place
-from receiver.errors import NotFound, Unavailable
+from receiver.errors import Damaged, NotFound, Unavailable
 from receiver.index.port import EntryIndex, Facets, Page
 from receiver.index.query import LIMIT_MAX, Query
 from receiver.journal import JournalReader
 from receiver.metrics import read_states
 from receiver.requests import Request
 from receiver.streams import State, Stream, StreamReader
-from receiver.traces.port import Found, SpanStore
+from receiver.traces.port import Found
+from receiver.traces.sources import Sought, Sources
 
 #: Entries of one trace or resource that one answer holds.
 ENTRIES_MAX = 10 * LIMIT_MAX
@@ -64,7 +65,7 @@ class Desk:
         self,
         data_dir: Path,
         open_index: Callable[[], EntryIndex],
-        open_store: Callable[[], SpanStore],
+        sources: Sources,
         open_journal: Callable[[], JournalReader],
         open_streams: Callable[[], StreamReader],
         open_aside: Callable[[], Aside],
@@ -75,7 +76,6 @@ class Desk:
         self._data_dir = data_dir
         self._openers: dict[str, Callable[[], Any]] = {
             "index": open_index,
-            "spans": open_store,
             "journal": open_journal,
             "streams": open_streams,
             "aside": open_aside,
@@ -83,6 +83,7 @@ class Desk:
         self._open: dict[str, Any] = {}
         self._opening = threading.Lock()
         self._journal_turn = threading.Lock()
+        self._sources = sources
         self._kept = kept
         self._clock = clock
 
@@ -91,6 +92,7 @@ class Desk:
         for part in self._open.values():
             part.close()
         self._open.clear()
+        self._sources.close()
 
     # -- questions
 
@@ -115,8 +117,8 @@ class Desk:
     def entries_of_trace(self, tenant: str, trace_id: str) -> tuple[list[Entry], Freshness]:
         """The entries of a trace, oldest first; NotFound when neither they nor spans of it are known."""
         entries, freshness = self._entries_of_trace(tenant, trace_id)
-        if not entries and (self._kept.keep == "none" or not self._spans().trace(tenant, trace_id).spans):
-            raise _not_found(f"trace {trace_id}", freshness)
+        if not entries:
+            self._known_by_spans(trace_id, self._sources.find(tenant, trace_id), freshness)
         return entries, freshness
 
     def trace(self, tenant: str, trace_id: str) -> Answered:
@@ -125,21 +127,13 @@ class Desk:
         Where the spans cannot be read, the entries are the answer, with a warning.
         """
         entries, freshness = self._entries_of_trace(tenant, trace_id)
-        warnings: tuple[str, ...]
-        try:
-            off = self._kept.off("the spans of this trace", "spans")
-            found = Found((), False) if off else self._spans().trace(tenant, trace_id)
-        except Unavailable as error:
-            if not entries:
-                raise
-            found, warnings = Found((), False), (f"the spans cannot be read: {error}",)
-        else:
-            warnings = off or self._kept.about(found, entries, self._clock())
-        if not found.spans and not entries:
-            raise _not_found(f"trace {trace_id}", freshness)
-        joined = join(trace_id, self._spans_from(found), found.spans, entries)
-        joined["complete"] &= not found.truncated
-        return Answered((joined, entries), freshness._replace(warnings=(*freshness.warnings, *warnings)))
+        sought = self._sources.find(tenant, trace_id)
+        if not entries:
+            self._known_by_spans(trace_id, sought, freshness)
+        joined = join(trace_id, sought.source, sought.found.spans, entries)
+        joined["complete"] &= not sought.found.truncated
+        warnings = (*freshness.warnings, *sought.warnings, *self._about(sought, entries))
+        return Answered((joined, entries), freshness._replace(warnings=warnings))
 
     def history(
         self, tenant: str, resource_type: str, resource_id: str, at_ns: int | None = None
@@ -168,11 +162,9 @@ class Desk:
             return entries
 
         def trace(trace_id: str) -> Found:
-            try:
-                return self._spans().trace(tenant, trace_id)
-            except Unavailable as error:
-                warnings.append(f"the spans cannot be read, their links are not followed: {error}")
-                return Found((), False)
+            sought = self._sources.find(tenant, trace_id)
+            warnings.extend(f"{each}; links of its spans are not followed" for each in sought.warnings)
+            return sought.found
 
         journey = journey_of(tenant, kind, identity, ask, lambda event_id: self._index().get(tenant, event_id), trace)
         if not journey.entries:
@@ -243,7 +235,7 @@ class Desk:
             journal: JournalReader = self._part("journal")
             with self._journal_turn:
                 known = lags(read_states(self._data_dir), journal, now)
-        except Unavailable as error:
+        except (Damaged, Unavailable) as error:
             return Progress({}, None, (*warnings, str(error)))
         index = known.get("index")
         as_of, told = self._while_rebuilt(rfc3339(now if index is None else index.oldest_ns or now))
@@ -256,7 +248,7 @@ class Desk:
             cursor = cursor_of(journal.log)
             with self._journal_turn:
                 waiting = journal.first_after(cursor)
-        except Unavailable as error:
+        except (Damaged, Unavailable) as error:
             return Freshness(rfc3339(now), 0.0, (*warnings, f"how far {name} is cannot be told: {error}"))
         if waiting is None:
             return Freshness(rfc3339(now), 0.0, warnings)
@@ -293,10 +285,6 @@ class Desk:
         index: EntryIndex = self._part("index")
         return index
 
-    def _spans(self) -> SpanStore:
-        store: SpanStore = self._part("spans")
-        return store
-
     def _streams(self) -> StreamReader:
         streams: StreamReader = self._part("streams")
         return streams
@@ -329,8 +317,22 @@ class Desk:
         query = Query(tenant=tenant, trace_id=trace_id, order="asc", limit=LIMIT_MAX, with_own=True)
         return self._all(query, self.freshness(tenant))
 
-    def _spans_from(self, found: Found) -> str | None:
-        return self._spans().name if found.spans else None
+    def _known_by_spans(self, trace_id: str, sought: Sought, freshness: Freshness) -> None:
+        """NotFound when nobody has spans of it; Unavailable when somebody who might was not reached."""
+        if sought.found.spans:
+            return
+        if sought.warnings:
+            raise Unavailable("; ".join(sought.warnings))
+        raise _not_found(f"trace {trace_id}", freshness)
+
+    def _about(self, sought: Sought, entries: Sequence[Entry]) -> tuple[str, ...]:
+        """What a reader of these spans must know."""
+        if not self._sources:
+            return self._kept.off("the spans of this trace", "spans")
+        if sought.warnings and sought.source is None:
+            return ()
+        kept = self._kept if sought.is_own or sought.source is None else Kept()
+        return kept.about(sought.found, entries, self._clock())
 
     def _all(self, query: Query, freshness: Freshness) -> tuple[list[Entry], Freshness]:
         """Every page of *query* up to ENTRIES_MAX; a warning says when there were more."""

@@ -63,9 +63,11 @@ def _lag(process: str, facts: Mapping[str, Any], journal: JournalReader, last: i
 
 
 def behind(states: States, processes: tuple[str, ...], known: Mapping[str, Lag]) -> list[str]:
-    """The names of the stages somebody should look at: processes first, then followers."""
+    """The names of the stages somebody should look at: processes, followers, and backends that take nothing."""
     waiting = [name for name in processes if not is_running(states.get(name)) or not _does_its_work(states[name])]
-    return waiting + [name for name, lag in known.items() if lag.is_behind]
+    lagging = [name for name, lag in known.items() if lag.is_behind]
+    backends = states.get("accept", {}).get("forward", {})
+    return waiting + lagging + [f"forward {name}" for name, facts in backends.items() if facts.get("problem")]
 
 
 def _does_its_work(state: Mapping[str, Any]) -> bool:

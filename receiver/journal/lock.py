@@ -4,7 +4,7 @@ import fcntl
 import os
 from pathlib import Path
 
-from receiver.errors import WrongSettings
+from receiver.errors import Unavailable, WrongSettings
 from receiver.sqlite import private_directory
 
 FILE = "accept.lock"
@@ -19,7 +19,10 @@ class DirectoryLock:
     @classmethod
     def take(cls, data_dir: Path) -> "DirectoryLock":
         """The lock on *data_dir*; WrongSettings, naming the holder, when another process has it."""
-        descriptor = os.open(private_directory(data_dir) / FILE, os.O_RDWR | os.O_CREAT, 0o600)
+        try:
+            descriptor = os.open(private_directory(data_dir) / FILE, os.O_RDWR | os.O_CREAT, 0o600)
+        except OSError as error:
+            raise Unavailable(f"{data_dir} cannot be written: {error.strerror}") from error
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:

@@ -2,15 +2,17 @@
 
 import sqlite3
 from collections.abc import Iterable, Mapping, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import orjson
 
+from receiver.journal.checksum import COLUMNS, checksum
 from receiver.row import Draft
 
 FILE = "journal.db"
 
-#: ``number`` is the entry's index (a keyword of SQL); ``leaf`` is filled by the sealer.
+#: ``number`` is the entry's index (a keyword of SQL); ``leaf`` is filled by the sealer. ``seq`` and ``number`` have no
+#: holes but those a repair left: the rows of ``lost``, from first to last, are no more.
 MIGRATIONS = (
     """
     CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
@@ -32,6 +34,10 @@ MIGRATIONS = (
     CREATE UNIQUE INDEX entry_number ON journal (number) WHERE kind = 'entry';
     CREATE UNIQUE INDEX other_once ON journal (tenant, kind, digest) WHERE kind <> 'entry'
     """,
+    """
+    ALTER TABLE journal ADD COLUMN checksum INTEGER;
+    CREATE TABLE lost (first INTEGER PRIMARY KEY, last INTEGER NOT NULL)
+    """,
 )
 
 REUSED = "event id used again for a different event"
@@ -41,11 +47,14 @@ _KNOWN_ENTRIES = """
     FROM json_each(?) AS asked CROSS JOIN journal
     ON journal.kind = 'entry' AND journal.tenant = asked.value ->> 0 AND journal.event_id = asked.value ->> 1
 """
-_INSERT_ENTRY = """
-    INSERT INTO journal (kind, tenant, event_id, number, digest, "values", seen, outlier, received_ns)
-    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
+_QUOTED = ", ".join(f'"{column}"' for column in COLUMNS)
+INSERT = f"INSERT INTO journal ({_QUOTED}) VALUES ({', '.join('?' * len(COLUMNS))})"  # noqa: S608
+_INSERT_OTHER = INSERT + " ON CONFLICT (tenant, kind, digest) WHERE kind <> 'entry' DO NOTHING"
+# Two questions in one: each is answered by the end of an index.
+_LAST = """
+    SELECT (SELECT coalesce(max(seq), 0) FROM journal),
+    (SELECT coalesce(max(number), -1) FROM journal WHERE kind = 'entry')
 """
-_INSERT_OTHER = _INSERT_ENTRY + " ON CONFLICT DO NOTHING"
 
 
 class Appended(NamedTuple):
@@ -69,14 +78,28 @@ class Known(NamedTuple):
     number: int
 
 
-def write(connection: sqlite3.Connection, requests: Sequence[Sequence[Draft]]) -> list[Appended]:
-    """Store the drafts of *requests* inside the open transaction, each event once, and say what became of each."""
+class Place(NamedTuple):
+    """A row's seq and an entry's number."""
+
+    seq: int
+    number: int
+
+
+def last(connection: sqlite3.Connection) -> Place:
+    """The last row and the last entry; 0 and -1 where there are none."""
+    return Place(*connection.execute(_LAST).fetchone())
+
+
+def write(connection: sqlite3.Connection, requests: Sequence[Sequence[Draft]]) -> tuple[list[Appended], Place]:
+    """Store the drafts of *requests* inside the open transaction, each event once.
+
+    Returns what became of each request, and the last place in the journal.
+    """
     # Asked of the file every time: after a commit that failed nobody knows what it left behind.
-    following = connection.execute("SELECT max(number) FROM journal WHERE kind = 'entry'").fetchone()[0]
-    batch = _Batch(connection, _known(connection, requests), 0 if following is None else following + 1)
+    batch = _Batch(connection, _known(connection, requests), last(connection))
     appended = [batch.add(drafts) for drafts in requests]
     batch.insert_entries()
-    return appended
+    return appended, batch.last
 
 
 def _known(connection: sqlite3.Connection, requests: Iterable[Sequence[Draft]]) -> dict[tuple[str, str], Known]:
@@ -91,12 +114,10 @@ def _known(connection: sqlite3.Connection, requests: Iterable[Sequence[Draft]]) 
 class _Batch:
     """The rows of one transaction: numbers new entries, recognises those already there or earlier in the batch."""
 
-    def __init__(
-        self, connection: sqlite3.Connection, known: Mapping[tuple[str, str], Known], next_number: int
-    ) -> None:
+    def __init__(self, connection: sqlite3.Connection, known: Mapping[tuple[str, str], Known], last: Place) -> None:
         self._connection = connection
         self._known = dict(known)
-        self._next_number = next_number
+        self.last = last
         self._entries: list[tuple[object, ...]] = []
 
     def add(self, drafts: Sequence[Draft]) -> Appended:
@@ -129,19 +150,23 @@ class _Batch:
         """Write the new entries in one go."""
         if not self._entries:
             return
-        self._connection.executemany(_INSERT_ENTRY, self._entries)
+        self._connection.executemany(INSERT, self._entries)
         self._entries.clear()
 
     def _number(self, draft: Draft) -> Known:
-        known = Known(draft.digest, self._next_number)
+        self.last = Place(self.last.seq + 1, self.last.number + 1)
+        known = Known(draft.digest, self.last.number)
         self._known[draft.tenant, draft.event_id or ""] = known
-        self._entries.append(_columns(draft, self._next_number))
-        self._next_number += 1
+        self._entries.append(columns_of(draft, self.last.seq, self.last.number))
         return known
 
     def _insert_other(self, draft: Draft) -> bool:
         self.insert_entries()  # rows stand in the order they came
-        return self._connection.execute(_INSERT_OTHER, _columns(draft, None)).rowcount == 1
+        seq = self.last.seq + 1
+        fresh = self._connection.execute(_INSERT_OTHER, columns_of(draft, seq, None)).rowcount == 1
+        if fresh:
+            self.last = self.last._replace(seq=seq)
+        return fresh
 
 
 def quarantined(draft: Draft) -> Draft:
@@ -165,15 +190,9 @@ def quarantined(draft: Draft) -> Draft:
     )
 
 
-def _columns(draft: Draft, number: int | None) -> tuple[object, ...]:
-    return (
-        draft.kind,
-        draft.tenant,
-        draft.event_id,
-        number,
-        draft.digest,
-        draft.values,
-        draft.seen,
-        draft.outlier,
-        draft.received_ns,
-    )
+def columns_of(draft: Draft, seq: int, number: int | None) -> tuple[Any, ...]:
+    """*draft* as a row, with its checksum."""
+    content = (draft.digest, draft.values, draft.seen, int(draft.outlier), draft.received_ns)
+    event_id = None if draft.event_id is None else draft.event_id.encode()
+    check = checksum(seq, draft.kind.encode(), draft.tenant.encode(), event_id, number, *content)
+    return (seq, draft.kind, draft.tenant, draft.event_id, number, *content, check)

@@ -13,8 +13,11 @@ from receiver import config
 from receiver.errors import Busy, Damaged, ReceiverError, Unavailable
 from receiver.journal import table
 from receiver.journal.checkpointer import Checkpointer
+from receiver.journal.damage import damaged
+from receiver.journal.examine import Known, examine_content, examine_files
 from receiver.journal.lock import DirectoryLock
-from receiver.journal.table import FILE, MIGRATIONS, Appended
+from receiver.journal.mark import Mark, MarkWriter
+from receiver.journal.table import FILE, MIGRATIONS, Appended, Place
 from receiver.row import Draft
 from receiver.sqlite import open_writer
 
@@ -30,7 +33,10 @@ class Journal:
     Opening it is the recovery: what a crash left of an unfinished commit is gone, what was answered is there.
     """
 
-    def __init__(self, connection: sqlite3.Connection, settings: config.Journal, lock: DirectoryLock) -> None:
+    def __init__(
+        self, data_dir: Path, connection: sqlite3.Connection, settings: config.Journal, lock: DirectoryLock
+    ) -> None:
+        self._data_dir = data_dir
         self._connection = connection
         self._settings = settings
         self._lock = lock
@@ -40,20 +46,25 @@ class Journal:
         self._closing = False
         self._shared = False
         self.log: str = connection.execute("SELECT value FROM meta WHERE name = 'log'").fetchone()[0]
+        self._mark = MarkWriter(data_dir)
+        self._tell(table.last(connection))
         self._thread = threading.Thread(target=self._run, name="journal-commit", daemon=True)
         self._checkpointer: Checkpointer | None = None
 
     @classmethod
-    def open(cls, data_dir: Path, settings: config.Journal) -> "Journal":
-        """The journal of *data_dir*, made if it is not there; WrongSettings when another process writes it."""
+    def open(cls, data_dir: Path, settings: config.Journal, known: Sequence[Known] = ()) -> "Journal":
+        """The journal of *data_dir*, made if it was never there.
+
+        WrongSettings when another process writes it, Damaged when it is less than *known* says (the followers'
+        places), or than its own mark.
+        """
         lock = DirectoryLock.take(data_dir)
         try:
-            connection = open_writer(data_dir / FILE, MIGRATIONS, "FULL")
+            connection = _opened(data_dir, known)
         except BaseException:
             lock.release()
             raise
-        connection.execute("PRAGMA wal_autocheckpoint=0")
-        journal = cls(connection, settings, lock)
+        journal = cls(data_dir, connection, settings, lock)
         journal._checkpointer = Checkpointer(data_dir / FILE, settings.checkpoint_every_s)
         journal._thread.start()
         return journal
@@ -88,6 +99,7 @@ class Journal:
         self._thread.join()
         if self._checkpointer is not None:
             self._checkpointer.close()
+        self._mark.close()
         self._connection.close()
         self._lock.release()
 
@@ -142,12 +154,17 @@ class Journal:
         """
         try:
             self._connection.execute("BEGIN IMMEDIATE")
-            appended = table.write(self._connection, requests)
+            appended, last = table.write(self._connection, requests)
             self._connection.execute("COMMIT")
         except sqlite3.Error as error:
             self._undo()
-            raise _named(error) from error
+            raise self._named(error) from error
+        self._tell(last)
         return appended
+
+    def _tell(self, last: Place) -> None:
+        """A crash before this line leaves an older mark behind, and the next start a new one."""
+        self._mark.write(Mark(self.log, last.seq, last.number))
 
     def _undo(self) -> None:
         try:
@@ -156,9 +173,23 @@ class Journal:
         except sqlite3.Error:  # the next BEGIN says so
             return
 
+    def _named(self, error: sqlite3.Error) -> ReceiverError:
+        """The disk may recover by itself (full, slow, locked); a file that is not a journal any more does not."""
+        if isinstance(error, sqlite3.OperationalError):
+            return Unavailable(f"the journal cannot be written: {error}")
+        return damaged(self._data_dir, f"it cannot be written: {error}")
 
-def _named(error: sqlite3.Error) -> ReceiverError:
-    """The disk may recover by itself (full, slow, locked); a file that is not a journal any more does not."""
-    if isinstance(error, sqlite3.OperationalError):
-        return Unavailable(f"the journal cannot be written: {error}")
-    return Damaged(f"the journal is broken: {error}", "stop the receiver and keep journal.db for examination")
+
+def _opened(data_dir: Path, known: Sequence[Known]) -> sqlite3.Connection:
+    examine_files(data_dir, known)
+    try:
+        connection = open_writer(data_dir / FILE, MIGRATIONS, "FULL")
+    except Damaged as error:
+        raise damaged(data_dir, str(error.__cause__)) from error
+    try:
+        connection.execute("PRAGMA wal_autocheckpoint=0")
+        examine_content(data_dir, connection, known)
+    except BaseException:
+        connection.close()
+        raise
+    return connection

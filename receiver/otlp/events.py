@@ -6,7 +6,6 @@ from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import Any, Literal
 
-from google.protobuf.message import Message
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.proto.common.v1.common_pb2 import InstrumentationScope, KeyValue
@@ -14,7 +13,7 @@ from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord, ResourceLogs
 from opentelemetry.proto.resource.v1.resource_pb2 import Resource
 from opentelemetry.proto.trace.v1.trace_pb2 import ResourceSpans, Span
 
-from otel_audit import redact, wire
+from otel_audit import wire
 from otel_audit.canonical import derived_event_id
 from receiver.anyvalue import attributes_of, value_of
 from receiver.otlp.seen import Spans
@@ -30,8 +29,9 @@ class Found:
     """An authoritative audit event, whatever it stood in.
 
     ``sent_ns`` is its time as sent, which a repeat is compared by; ``time_ns`` that or the next best, 0 where there is
-    none. ``more`` is metadata that the event's own attributes do not say. ``derived_id`` is its id where it brings
-    none, ``seen`` what the trace shows of it beside what it said, ``alone`` a request with this one event.
+    none. ``attributes`` are as they were sent, ``more`` is metadata beside them, ``encoded`` all of the event.
+    ``derived_id`` is its id where it brings none, ``seen`` what the trace shows of it beside what it said, ``alone`` a
+    request with this one event.
     """
 
     signal: Literal["traces", "logs"]
@@ -42,6 +42,7 @@ class Found:
     span_id: str | None
     attributes: Mapping[str, Any]
     resource: Mapping[str, str]
+    encoded: Callable[[], bytes] = field(repr=False)
     derived_id: Callable[[], str] = field(repr=False)
     alone: Callable[[], bytes] = field(repr=False)
     seen: Callable[[Mapping[str, Any]], dict[str, Any]] = field(default=lambda said: {}, repr=False)
@@ -53,14 +54,6 @@ class Found:
 def hex_id(raw: bytes, length: int) -> str | None:
     """*raw* in lower-case hex; None when it is of another length or all zero."""
     return raw.hex() if len(raw) == length and any(raw) else None
-
-
-def clean_attributes(attributes: Iterable[KeyValue], message: Message) -> dict[str, Any]:
-    """What *attributes* of *message* say, without what must not be told, whoever sent it."""
-    said = attributes_of(attributes)
-    if redact.needed(said, message.SerializeToString()):
-        said, _ = redact.redact(said)
-    return said
 
 
 def is_audit(attributes: Iterable[KeyValue]) -> bool:
@@ -84,7 +77,7 @@ def span_events(request: ExportTraceServiceRequest) -> Iterator[Found]:
                 for event in span.events:
                     if not is_audit(event.attributes):
                         continue
-                    attributes = clean_attributes(event.attributes, event)
+                    attributes = attributes_of(event.attributes)
                     if attributes.get(wire.COPY) is True:
                         continue
                     if resource is None:
@@ -117,6 +110,7 @@ class _OnSpan:
             span_id=parent or hex_id(span.span_id, 8),
             attributes=attributes,
             resource=resource,
+            encoded=event.SerializeToString,
             derived_id=lambda: derived_event_id(span.trace_id, span.span_id, event.name, event.time_unix_nano, place),
             alone=lambda: _span_alone(self._resource_spans.resource, self._scope, span, event),
             seen=lambda said: self._spans.seen(self._resource_spans, span, on_carrier, said),
@@ -144,22 +138,24 @@ def _span_alone(resource: Resource, scope: InstrumentationScope, span: Span, eve
 
 def log_events(request: ExportLogsServiceRequest) -> Iterator[Found]:
     """The audit events among the log records of *request*: those with a name and a key that says so."""
-    places: Counter[tuple[str, bytes, bytes, int]] = Counter()
+    places: Counter[int] = Counter()
     for resource_logs in request.resource_logs:
         resource: dict[str, str] | None = None
         for scope_logs in resource_logs.scope_logs:
             for record in scope_logs.log_records:
                 if not is_audit(record.attributes):
                     continue
-                attributes = clean_attributes(record.attributes, record)
+                attributes = attributes_of(record.attributes)
                 name = record.event_name or attributes.pop(_LEGACY_NAME, "")
                 if not isinstance(name, str) or not name or attributes.get(wire.COPY) is True:
                     continue
                 if resource is None:
                     resource = wire.read_resource(attributes_of(resource_logs.resource.attributes))
-                place = (name, record.trace_id, record.span_id, record.time_unix_nano)
-                yield _record_found(resource_logs, scope_logs.scope, record, name, attributes, resource, places[place])
-                places[place] += 1
+                # They come one a request, on clocks of milliseconds: what they say tells them apart, then their place.
+                said = _said(record, name)
+                place = said + places[said]
+                places[said] += 1
+                yield _record_found(resource_logs, scope_logs.scope, record, name, attributes, resource, place)
 
 
 def _record_found(
@@ -171,8 +167,7 @@ def _record_found(
     resource: dict[str, str],
     place: int,
 ) -> Found:
-    more = {_BODY: value_of(record.body), _SEVERITY: record.severity_text or None}
-    clean, _ = redact.redact({key: value for key, value in more.items() if value not in (None, "", [], {})})
+    beside = {_BODY: value_of(record.body), _SEVERITY: record.severity_text or None}
     return Found(
         signal="logs",
         name=name,
@@ -182,6 +177,7 @@ def _record_found(
         span_id=hex_id(record.span_id, 8),
         attributes=attributes,
         resource=resource,
+        encoded=record.SerializeToString,
         derived_id=lambda: derived_event_id(
             record.trace_id or _process(resource_logs.resource.attributes),
             record.span_id,
@@ -190,9 +186,16 @@ def _record_found(
             place,
         ),
         alone=lambda: _record_alone(resource_logs.resource, scope, record),
-        more=clean,
+        more={key: value for key, value in beside.items() if value not in (None, "", [], {})},
         dropped_attributes=record.dropped_attributes_count,
     )
+
+
+def _said(record: LogRecord, name: str) -> int:
+    """A number that stands for what *record* says, when, and where."""
+    own = [name, record.trace_id, record.span_id, record.time_unix_nano]
+    pairs = sorted(pair.SerializeToString(deterministic=True) for pair in record.attributes)
+    return int.from_bytes(sha256(repr([own, pairs]).encode()).digest()[:6])
 
 
 def _process(resource: Iterable[KeyValue]) -> bytes:

@@ -2,22 +2,26 @@
 
 from base64 import b64encode
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import sha256
 from typing import Any
 
 import orjson
 
-from otel_audit import wire
+from otel_audit import redact, wire
 from otel_audit.canonical import canonical, rfc3339
 from receiver.claims import ANYTHING, Claims
 from receiver.clock import DAY_NS
+from receiver.forward.redaction import redacted
+from receiver.forward.signal import LOGS, TRACES
 from receiver.otlp.anomalies import anomalies_of
 from receiver.otlp.events import Found
 from receiver.row import Draft
 
 #: Further ahead than this an event's time is not believed.
 AHEAD_MAX_NS = DAY_NS
+
+_FORWARDED = {"traces": TRACES, "logs": LOGS}
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +34,7 @@ class Reception:
     peer: str | None = None
     oldest_days: int = 2555
     claims: Claims = ANYTHING
+    event_max_bytes: int = 1024 * 1024
 
     @property
     def facts(self) -> dict[str, Any]:
@@ -92,8 +97,19 @@ def extract(events: Iterable[Found], reception: Reception) -> Extracted:
     )
 
 
+def _clean(found: Found, event_max_bytes: int) -> Found:
+    """*found* without what must not be told, whoever sent it; BrokenEvent when it is too large to be searched."""
+    encoded = found.encoded()
+    if len(encoded) > event_max_bytes:
+        raise wire.BrokenEvent(f"has {len(encoded)} bytes, more than {event_max_bytes}")
+    if not redact.needed({**found.more, **found.attributes}, encoded):
+        return found
+    return replace(found, attributes=redact.redact(found.attributes)[0], more=redact.redact(found.more)[0])
+
+
 def _draft(found: Found, reception: Reception) -> Draft:
     """The event as an entry, or as a report; BrokenEvent when it breaks the convention."""
+    found = _clean(found, reception.event_max_bytes)
     time_ns = found.time_ns or reception.received_ns
     said = wire.read_event(found.name, _without_empty(found.attributes))
     said = {
@@ -141,6 +157,8 @@ def _is_outlier(time_ns: int, reception: Reception) -> bool:
 def _quarantined(found: Found, reception: Reception, reason: str) -> Draft:
     """The broken event with everything that is needed to read it again: a request with this one event in it."""
     raw = found.alone()
+    if len(raw) <= reception.event_max_bytes:  # a larger one is kept as it is: searching it would take too long
+        raw = redacted(_FORWARDED[found.signal], raw)
     facts = reception.facts
     values = {
         "reason": reason,

@@ -14,6 +14,7 @@ from google.rpc.status_pb2 import Status
 
 from receiver.config import Otlp
 from receiver.errors import Busy, NotFound, ReceiverError, Refused, TooLarge, UnsupportedEncoding
+from receiver.otlp.aside import aside
 from receiver.otlp.certificate import Certificate, of_pem
 from receiver.otlp.inflate import ENCODINGS
 from receiver.otlp.service import RECEIPT, Answer, Services
@@ -88,13 +89,16 @@ class HttpEndpoint:
         compression = headers.get("content-encoding", "").strip().lower()
         if compression not in ENCODINGS:
             raise UnsupportedEncoding(f"the content encoding must be gzip, zstd or none, not {compression!r:.80}")
+        if int(headers.get("content-length", "0")) > self._settings.request_max_bytes:
+            raise TooLarge(f"the body is larger than {self._settings.request_max_bytes} bytes")
         if self._in_flight >= self._settings.http_in_flight_max:
             raise Busy("too many requests at once")
         self._in_flight += 1
         try:
-            body = ENCODINGS[compression](await self._body(receive), self._settings.request_max_bytes)
+            body = await self._body(receive)
+            body = await aside(len(body), ENCODINGS[compression], body, self._settings.request_max_bytes)
             if media_type == JSON:
-                body = signal.from_json(body)
+                body = await aside(len(body), signal.from_json, body)
             peer = scope["client"][0] if scope.get("client") else None
             return await service.export(signal, body, caller, peer)
         finally:

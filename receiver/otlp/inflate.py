@@ -8,6 +8,8 @@ import zstandard
 from receiver.errors import Refused, TooLarge
 
 _GZIP = 16 + zlib.MAX_WBITS
+#: A body of more members, or frames, is refused: each costs a copy of what follows it.
+PARTS_MAX = 1024
 #: Zstandard does not stop at a bound: it is fed so little at a time that no more than 32 MiB can come out at once.
 _ZSTD_STEP = 1024
 #: The window that its specification asks every decoder to take.
@@ -22,6 +24,8 @@ def gunzip(body: bytes, max_bytes: int) -> bytes:
     parts: list[bytes] = []
     room = max_bytes + 1
     while body:
+        if len(parts) == PARTS_MAX:
+            raise Refused(f"the body has more than {PARTS_MAX} gzip members")
         stream = zlib.decompressobj(_GZIP)
         try:
             part = stream.decompress(body, room)
@@ -42,7 +46,11 @@ def unzstd(body: bytes, max_bytes: int) -> bytes:
     decompressor = zstandard.ZstdDecompressor(max_window_size=_ZSTD_WINDOW_MAX)
     parts: list[bytes] = []
     size = 0
+    frames = 0
     while body:
+        frames += 1
+        if frames > PARTS_MAX:
+            raise Refused(f"the body has more than {PARTS_MAX} frames")
         frame = decompressor.decompressobj()
         for at in range(0, len(body), _ZSTD_STEP):
             try:

@@ -5,7 +5,7 @@ from collections import Counter
 from typing import Any, Literal, TypeVar, cast
 
 from receiver.errors import ReceiverError
-from receiver.otlp.items import count_items
+from receiver.items import count_items
 from receiver.timing import Watch, unwatched
 
 Transport = Literal["grpc", "http"]

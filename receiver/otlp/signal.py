@@ -7,7 +7,7 @@ from typing import Any, Literal
 from opentelemetry.proto.collector.logs.v1 import logs_service_pb2
 from opentelemetry.proto.collector.trace.v1 import trace_service_pb2
 
-from receiver.otlp.json_request import logs_request_bytes, trace_request_bytes
+from receiver.otlp_json import logs_request_bytes, trace_request_bytes
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,8 @@ import shutil
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from hashlib import sha256
 from pathlib import Path
 
 import httpx
@@ -20,16 +21,24 @@ _CORE = "go.opentelemetry.io/collector"
 _CONTRIB = "github.com/open-telemetry/opentelemetry-collector-contrib"
 _PARTS = {
     "receivers": [f"{_CORE}/receiver/otlpreceiver"],
-    "processors": [f"{_CORE}/processor/batchprocessor"],
+    "processors": [
+        f"{_CORE}/processor/batchprocessor",
+        f"{_CONTRIB}/processor/filterprocessor",
+        f"{_CONTRIB}/processor/tailsamplingprocessor",
+    ],
     "exporters": [f"{_CORE}/exporter/otlpexporter", f"{_CORE}/exporter/otlphttpexporter"],
-    "extensions": [f"{_CONTRIB}/extension/healthcheckextension"],
+    "extensions": [
+        f"{_CONTRIB}/extension/healthcheckextension",
+        f"{_CONTRIB}/extension/storage/filestorage",
+    ],
 }
 _START_MAX_S = 30
 
 
 def build() -> Path:
-    """The Collector's binary, built the first time (about three minutes)."""
-    binary = cache() / f"otelcol-{VERSION}"
+    """The Collector's binary, built the first time (about three minutes), and again when its parts change."""
+    parts = sha256(_recipe(Path()).encode()).hexdigest()[:12]
+    binary = cache() / f"otelcol-{VERSION}-{parts}"
     if binary.exists():
         return binary
     if shutil.which("go") is None:
@@ -65,18 +74,24 @@ def _go(command: list[str], work: Path, environment: dict[str, str]) -> None:
 
 
 @contextlib.contextmanager
-def running(config: str, ports: Sequence[int] = ()) -> Iterator[tuple[str, str]]:
+def running(
+    config: str, ports: Sequence[int] = (), variables: Mapping[str, str] | None = None
+) -> Iterator[tuple[str, str]]:
     """A Collector running *config*, as its (gRPC, HTTP) addresses; ``{grpc} {http} {health}`` in it are filled in.
 
     It listens on free ports, or on the three of *ports*, so that it is found again when it is started anew.
+    The same are in its variables ``COLLECTOR_GRPC``, ``COLLECTOR_HTTP`` and ``COLLECTOR_HEALTH``, beside *variables*.
     """
     binary = build()
     grpc, http, health = (f"127.0.0.1:{port}" for port in ports or free_ports(3))
     with tempfile.TemporaryDirectory() as scratch:
         path, log = Path(scratch) / "config.yaml", Path(scratch) / "log"
         path.write_text(config.replace("{grpc}", grpc).replace("{http}", http).replace("{health}", health))
+        ours = {"COLLECTOR_GRPC": grpc, "COLLECTOR_HTTP": http, "COLLECTOR_HEALTH": health, **(variables or {})}
         with log.open("wb") as out:
-            server = subprocess.Popen([str(binary), "--config", str(path)], stdout=out, stderr=out)
+            server = subprocess.Popen(
+                [str(binary), "--config", str(path)], env={**os.environ, **ours}, stdout=out, stderr=out
+            )
         try:
             _wait_ready(server, f"http://{health}", log)
             yield grpc, http

@@ -1,7 +1,6 @@
 """A real Elasticsearch for the tests: fetched by Maven, started on a free port, stopped afterwards."""
 
 import contextlib
-import hashlib
 import os
 import pwd
 import re
@@ -11,13 +10,12 @@ import tempfile
 import time
 import zipfile
 from base64 import b64encode
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from hashlib import sha1
 from pathlib import Path
-from typing import Any
+from typing import NamedTuple
 
 import httpx
-import yaml
 
 from tests.parts.cache import cache
 from tests.parts.missing import CannotBeHad
@@ -26,9 +24,6 @@ VERSION = "8.19.21"
 _ARTIFACT = f"org.elasticsearch.distribution.integ-test-zip:elasticsearch:{VERSION}:zip"
 _PORT_LINE = re.compile(r"AbstractHttpServerTransport.*publish_address \{[^}]*:(\d+)\}")
 _START_MAX_S = 120
-_GREEN = {"wait_for_status": "green", "timeout": "30s"}
-#: The settings of a server that knows its users: from files, over plain text.
-_SECURED = {"xpack.security.transport.ssl.enabled": "false", "xpack.security.autoconfiguration.enabled": "false"}
 
 
 def fetch() -> Path:
@@ -71,44 +66,37 @@ def java_home() -> str:
     return str(Path(java).resolve().parent.parent)
 
 
-@dataclass(frozen=True)
-class Security:
-    """Role ▶ its body; user ▶ its roles. A user's password is its name, for the server takes it as one long enough."""
+class User(NamedTuple):
+    """Somebody whom a server with security on knows."""
 
-    roles: Mapping[str, Any]
-    users: Mapping[str, Sequence[str]]
-
-    def write(self, config: Path) -> None:
-        """As the files that the server reads; it wants each role to begin a line."""
-        (config / "roles.yml").write_text(yaml.safe_dump(dict(self.roles)))
-        (config / "users").write_text("".join(f"{user}:{_hashed(user)}\n" for user in self.users))
-        names = sorted({role for each in self.users.values() for role in each})
-        has = {name: ",".join(user for user, roles in self.users.items() if name in roles) for name in names}
-        (config / "users_roles").write_text("".join(f"{name}:{users}\n" for name, users in has.items()))
+    name: str
+    password: str
+    role: str
 
 
-def _hashed(password: str) -> str:
-    salt, rounds = os.urandom(32), 1000
-    digest = hashlib.pbkdf2_hmac("sha512", password.encode(), salt, rounds, 32)
-    return f"{{PBKDF2}}{rounds}${b64encode(salt).decode()}${b64encode(digest).decode()}"
+class Secured(NamedTuple):
+    """Security on: roles as ``roles.yml`` has them, and users."""
+
+    roles: str
+    users: Sequence[User]
 
 
 @contextlib.contextmanager
-def running(heap: str = "512m", security: Security | None = None) -> Iterator[str]:
-    """The address of a fresh, empty Elasticsearch, gone when the block ends; with *security* it knows its users."""
+def running(heap: str = "512m", secured: Secured | None = None) -> Iterator[str]:
+    """The address of a fresh, empty Elasticsearch, gone when the block ends; of a secured one, without a user."""
     home = fetch()
     work = Path(tempfile.mkdtemp(prefix="otel-audit-es-"))
-    user = _unprivileged(work, home, security)
+    user = _unprivileged(work, home, secured)
     log = work / "stdout"
     try:
         with log.open("wb") as out:
             server = subprocess.Popen(
-                [str(home / "bin" / "elasticsearch"), *_settings(work, security is not None)],
+                [str(home / "bin" / "elasticsearch"), *_settings(work, secured)],
                 cwd=work, env=_environment(work, heap), stdin=subprocess.DEVNULL, stdout=out, stderr=out,
                 user=user, group=user and pwd.getpwuid(user).pw_gid, extra_groups=[] if user else None,
             )  # fmt: skip
         try:
-            yield _address(server, log, security)
+            yield _address(server, log, secured)
         finally:
             server.terminate()
             try:
@@ -120,11 +108,11 @@ def running(heap: str = "512m", security: Security | None = None) -> Iterator[st
         shutil.rmtree(work, ignore_errors=True)
 
 
-def _unprivileged(work: Path, home: Path, security: Security | None) -> int | None:
+def _unprivileged(work: Path, home: Path, secured: Secured | None) -> int | None:
     """Make *work* ready; as root, give it to ``nobody`` and return that user's id."""
     shutil.copytree(home / "config", work / "config")
-    if security is not None:
-        security.write(work / "config")
+    if secured is not None:
+        _write_users(work / "config", secured)
     for name in ("data", "logs", "tmp"):
         (work / name).mkdir()
     if os.getuid() != 0:
@@ -135,7 +123,15 @@ def _unprivileged(work: Path, home: Path, security: Security | None) -> int | No
     return nobody.pw_uid
 
 
-def _settings(work: Path, secured: bool) -> list[str]:
+def _write_users(config: Path, secured: Secured) -> None:
+    """The files of the server's file realm."""
+    (config / "roles.yml").write_text(secured.roles)
+    hashed = {user.name: b64encode(sha1(user.password.encode()).digest()).decode() for user in secured.users}
+    (config / "users").write_text("".join(f"{name}:{{SHA}}{value}\n" for name, value in hashed.items()))
+    (config / "users_roles").write_text("".join(f"{user.role}:{user.name}\n" for user in secured.users))
+
+
+def _settings(work: Path, secured: Secured | None) -> list[str]:
     settings = {
         "discovery.type": "single-node",
         "http.port": "0",
@@ -143,8 +139,7 @@ def _settings(work: Path, secured: bool) -> list[str]:
         "network.host": "127.0.0.1",
         "path.data": str(work / "data"),
         "path.logs": str(work / "logs"),
-        "xpack.security.enabled": str(secured).lower(),
-        **(_SECURED if secured else {}),
+        "xpack.security.enabled": "false" if secured is None else "true",
         "cluster.routing.allocation.disk.threshold_enabled": "false",
         "cluster.max_shards_per_node": "5000",
     }
@@ -162,9 +157,8 @@ def _environment(work: Path, heap: str) -> dict[str, str]:
     }
 
 
-def _address(server: subprocess.Popen[bytes], log: Path, security: Security | None) -> str:
-    users = {} if security is None else security.users
-    auth = next(((user, user) for user, roles in users.items() if "superuser" in roles), None)
+def _address(server: subprocess.Popen[bytes], log: Path, secured: Secured | None) -> str:
+    knows = [(user.name, user.password) for user in secured.users] if secured is not None else [None]
     deadline = time.monotonic() + _START_MAX_S
     while time.monotonic() < deadline:
         if server.poll() is not None:
@@ -173,8 +167,10 @@ def _address(server: subprocess.Popen[bytes], log: Path, security: Security | No
         if found:
             url = f"http://127.0.0.1:{found[-1]}"
             with contextlib.suppress(httpx.TransportError):
-                health = httpx.get(f"{url}/_cluster/health", params=_GREEN, auth=auth)
-                if health.status_code == 200:
+                health = httpx.get(
+                    f"{url}/_cluster/health", params={"wait_for_status": "green", "timeout": "30s"}, auth=knows[0]
+                )
+                if health.status_code in (200, 403):
                     return url
         time.sleep(0.3)
     raise CannotBeHad(f"Elasticsearch did not start: {log.read_text(errors='replace')[-1500:]}")

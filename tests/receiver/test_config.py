@@ -87,3 +87,76 @@ def test_a_secret_is_never_printed():
     """Neither passwords nor token hashes appear in the settings' text."""
     assert "hunter2" not in repr(Index(password="hunter2", api_key="hunter2"))
     assert HASH not in repr(Token(name="a", sha256=HASH, role="sender"))
+
+
+def _forward(tmp_path: Path, text: str) -> Path:
+    file = tmp_path / "otel-audit.yaml"
+    file.write_text(f"otlp: {{grpc: '127.0.0.1:4317', http: '127.0.0.1:4318'}}\nforward:\n{text}\n")
+    return file
+
+
+def test_backends_are_read_from_the_file_or_from_a_variable(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """The variable holds the whole list as JSON, and wins."""
+    file = _forward(tmp_path, "- {endpoint: 'http://tempo:4317', strip: true}")
+    assert [(each.called, each.strip) for each in load(file).forward] == [("http://tempo:4317", True)]
+    monkeypatch.setenv(
+        "OTEL_AUDIT_RECEIVER_FORWARD", '[{"endpoint": "https://jaeger", "protocol": "http", "queue": "disk"}]'
+    )
+    [backend] = load(file).forward
+    assert (backend.address, backend.protocol, backend.queue) == ("jaeger:4318", "http", "disk")
+
+
+@pytest.mark.parametrize(
+    ("backend", "told"),
+    [
+        ("{}", "forward.0.endpoint"),
+        ("{endpoint: 'tempo:4317'}", "must be http://host:port"),
+        ("{endpoint: 'http://me:secret@tempo:4317'}", "forward.0.endpoint"),
+        ("{endpoint: 'http://tempo:99999'}", "forward.0.endpoint"),
+        ("{endpoint: 'http://tempo:4317/path'}", "over gRPC an endpoint has no path"),
+        ("{endpoint: 'http://tempo:4317', protocol: thrift}", "forward.0.protocol"),
+        ("{endpoint: 'http://tempo:4317', compression: zstd}", "zstd is for the protocol http alone"),
+        ("{endpoint: 'http://tempo:4317', headers: {'a b': c}}", "is no header"),
+        ("{endpoint: 'http://tempo:4317', headers: {a: \"b\\n\"}}", "is no header"),
+        (f"{{endpoint: 'http://tempo:4317', tls: {{ca: {__file__}}}}}", "tls is for an https:// endpoint"),
+        ("{endpoint: 'https://tempo:4317', tls: {ca: /nowhere/ca.pem}}", "forward.0.tls.ca"),
+        ("{endpoint: 'https://tempo:4317', tls: {key: /dev/null}}", "forward.0.tls"),
+        ("{endpoint: 'http://tempo:4317', queue: tape}", "forward.0.queue"),
+        ("{endpoint: 'http://tempo:4317', queue_max_bytes: 1}", "forward.0.queue_max_bytes"),
+        ("{endpoint: 'http://tempo:4317', stripp: true}", "forward.0.stripp"),
+        ("{endpoint: 'http://localhost:4317'}", "forward.0: http://localhost:4317 is otlp.grpc of this receiver"),
+        ("{endpoint: 'http://127.0.0.1', protocol: http}", "forward.0: http://127.0.0.1 is otlp.http of this receiver"),
+    ],
+)
+def test_a_backend_that_cannot_be_used_is_named(backend: str, told: str, tmp_path: Path):
+    """Every mistake stops the start with its place; so does what would go round for ever."""
+    problems = "\n".join(_problems(_forward(tmp_path, f"- {backend}")))
+    assert told in problems
+    assert "secret@" not in problems
+
+
+def test_two_backends_have_two_names(tmp_path: Path):
+    """Their counts and their queues on disk are told apart by it; one endpoint may be two backends."""
+    file = _forward(tmp_path, "- {endpoint: 'http://tempo:4317'}\n- {endpoint: 'http://tempo:4317'}")
+    assert "two backends have the same name" in _problems(file)[0]
+    file = _forward(tmp_path, "- {endpoint: 'http://tempo:4317'}\n- {endpoint: 'http://tempo:4317', name: logs}")
+    assert len(load(file).forward) == 2
+
+
+def test_a_backends_headers_are_never_printed(tmp_path: Path):
+    """They hold its API key: neither the settings' text nor a problem shows them."""
+    text = "- {endpoint: 'http://tempo:4317', headers: {x-key: hunter2}, PLACE: 1}"
+    assert "hunter2" not in repr(load(_forward(tmp_path, text.replace("PLACE", "timeout_s"))))
+    assert "hunter2" not in "\n".join(_problems(_forward(tmp_path, text)))
+
+
+def test_a_setting_of_a_section_in_a_section_has_its_variable(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """As any other; one that is misspelt is named."""
+    certificate = tmp_path / "certificate"
+    certificate.write_text("x")
+    for name in ("CERT", "KEY"):
+        monkeypatch.setenv(f"OTEL_AUDIT_RECEIVER_OTLP__TLS__{name}", str(certificate))
+    assert load().otlp.tls.cert == certificate
+    monkeypatch.setenv("OTEL_AUDIT_RECEIVER_OTLP__TLS__CRT", "x")
+    with pytest.raises(WrongSettings, match="OTLP__TLS__CRT"):
+        load()

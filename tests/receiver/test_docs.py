@@ -7,9 +7,22 @@ from typing import Any
 
 from pydantic_core import PydanticUndefined
 
-from receiver.config import Budget, ClientCertificate, Section, Settings, Token
+from receiver.config import (
+    Budget,
+    ClientCertificate,
+    Forward,
+    ForwardTls,
+    Section,
+    Settings,
+    Token,
+    TraceSourceSettings,
+)
 
 PAGE = (Path(__file__).parents[2] / "docs" / "receiver.md").read_text()
+
+
+#: Section ▶ the members of the list in it.
+LISTED: dict[str, type[Section]] = {"traces": TraceSourceSettings}
 
 
 def shown(default: Any) -> str:
@@ -17,7 +30,7 @@ def shown(default: Any) -> str:
         return "needed"
     if default is None:
         return "none"
-    if default == ():
+    if default in ((), {}):
         return "empty"
     return f"`{default:g}`" if isinstance(default, float) else f"`{default}`"
 
@@ -27,8 +40,11 @@ def settings() -> Iterator[tuple[str, str, str]]:
     for name, field in Settings.model_fields.items():
         if isinstance(field.annotation, type) and issubclass(field.annotation, Section):
             yield from of_section(name, field.annotation)
+            if name in LISTED:
+                yield from of_section("", LISTED[name])
         else:
             yield name, shown(field.default), field.description or ""
+            yield from of_backend() if name == "forward" else ()
     for credential in (Token, ClientCertificate):
         yield from of_credential(credential)
 
@@ -36,10 +52,11 @@ def settings() -> Iterator[tuple[str, str, str]]:
 def of_section(place: str, section: type[Section]) -> Iterator[tuple[str, str, str]]:
     """A section's settings, and those of the sections in it."""
     for key, field in section.model_fields.items():
+        name = f"{place}.{key}".removeprefix(".")
         if isinstance(field.annotation, type) and issubclass(field.annotation, Section):
-            yield from of_section(f"{place}.{key}", field.annotation)
+            yield from of_section(name, field.annotation)
         else:
-            yield f"{place}.{key}", shown(field.default), field.description or ""
+            yield name, shown(field.default), field.description or ""
 
 
 def of_credential(credential: type[Section]) -> Iterator[tuple[str, str, str]]:
@@ -49,6 +66,16 @@ def of_credential(credential: type[Section]) -> Iterator[tuple[str, str, str]]:
             inner = Budget.model_fields.items() if credential is Token else ()
             yield from ((f"budget.{key}", shown(each.default), each.description or "") for key, each in inner)
         elif credential is Token or name not in Token.model_fields:
+            yield name, shown(field.default), field.description or ""
+
+
+def of_backend() -> Iterator[tuple[str, str, str]]:
+    """A backend's settings, those of its TLS among them."""
+    for name, field in Forward.model_fields.items():
+        if field.annotation is ForwardTls:
+            inner = ForwardTls.model_fields.items()
+            yield from ((f"tls.{key}", shown(each.default), each.description or "") for key, each in inner)
+        else:
             yield name, shown(field.default), field.description or ""
 
 

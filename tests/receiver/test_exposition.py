@@ -42,20 +42,27 @@ STATES: dict[str, dict[str, Any]] = {
         "spool_bytes": 1000,
         "spool_dropped_bytes": 11,
         "sender_dropped_events": 12,
+        "sender_dropped_attributes": 15,
         "disk_free_bytes": 10**9,
         "outbox": {"answer": 4, "follow": 0},
         "forward": {
             "tempo:4317": {
-                "sent_spans": 50,
-                "sent_log_records": 51,
-                "send_failed_spans": 1,
-                "send_failed_log_records": 2,
-                "enqueue_failed_spans": 3,
-                "enqueue_failed_log_records": 4,
-                "queue_size": 5,
+                "sent": 50,
+                "sent_bytes": 5000,
+                "rejected": 1,
+                "retries": 2,
+                "dropped": {"full": 3, "refused": 4},
+                "queue_bytes": 5,
                 "queue_capacity": 6,
-                "queue_bytes": 7,
-                "endpoint": "tempo:4317",
+                **dict.fromkeys(
+                    (
+                        f"{what}_{items}"
+                        for what in ("sent", "send_failed", "enqueue_failed")
+                        for items in ("spans", "log_records")
+                    ),
+                    3,
+                ),
+                "problem": "UNAVAILABLE",
             }
         },
     },
@@ -111,11 +118,14 @@ def scraped(states: Any = STATES, accepts: str = "") -> dict[tuple[str, tuple[tu
         ("outbox_waiting_entries", {"process": "answer"}, 4),
         ("dropped_bytes_total", {"what": "spool"}, 11),
         ("dropped_events_total", {"what": "sender"}, 12),
+        ("dropped_attributes_total", {"what": "sender"}, 15),
         ("dropped_spans_total", {"what": "traces"}, 14),
         ("index_refused_entries", {}, 17),
         ("streams_missing_events", {}, 6),
         ("streams_reported_lost_events", {"reason": "overflow"}, 8),
-        ("exporter_send_failed_spans_total", {"exporter": "tempo:4317"}, 1),
+        ("exporter_sent_requests_total", {"exporter": "tempo:4317"}, 50),
+        ("exporter_send_failed_requests_total", {"exporter": "tempo:4317", "reason": "full"}, 3),
+        ("exporter_problem", {"exporter": "tempo:4317"}, 1),
         ("exporter_queue_size", {"exporter": "tempo:4317"}, 5),
         ("exporter_queue_capacity", {"exporter": "tempo:4317"}, 6),
         ("process_up", {"process": "follow"}, 1),

@@ -33,6 +33,10 @@ class Journalled:
         before, self._seen = self._seen, len(self._rows)
         return before != self._seen
 
+    def must_reach(self, seq: int, who: str) -> None:
+        if len(self._rows) < seq:
+            raise Damaged(f"{who} has seen row {seq}", "repair it")
+
 
 class Output:
     """Where a step puts rows: keeps them and the cursor, and fails first as often as told."""

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+import yaml
 from elasticsearch import AuthorizationException, Elasticsearch
 from typer.testing import CliRunner
 
@@ -29,7 +30,11 @@ from tests.receiver.test_reindex import rebuilt, send
 RUN = CliRunner()
 NAME = "guarded"
 ROLES = roles(NAME)
-USERS = {"keeper-of-all": ["superuser"], **{name.rpartition("-")[2] + "-user": [name] for name in ROLES}}
+#: A user for each role, its password its name.
+USERS = [
+    elasticsearch.User(f"{part}-user", f"{part}-user", f"otel-audit-{NAME}-{part}")
+    for part in ("setup", "writer", "reader")
+]
 
 
 def run(monkeypatch: pytest.MonkeyPatch, *words: str, **settings: str) -> tuple[int, str, str]:
@@ -87,7 +92,7 @@ def _set_up(fresh: Namespace) -> list[object]:
 def guarded() -> Iterator[str]:
     """The address of a server with our roles and a user for each."""
     try:
-        with elasticsearch.running(security=elasticsearch.Security(ROLES, USERS)) as url:
+        with elasticsearch.running(secured=elasticsearch.Secured(yaml.safe_dump(ROLES), USERS)) as url:
             yield url
     except CannotBeHad as missing:
         pytest.exit(str(missing), returncode=1)

@@ -151,7 +151,11 @@ def test_who_reads_is_in_the_log(tmp_path: Path) -> None:
         receiver.get("/api/v1/entries", user_id="u-1")
         [read] = receiver.eventually("/api/v1/entries", action="audit.entry.read.*")["entries"]
         assert read["metadata"] == {"filter": {"user_id": "u-1"}, "found": 0}
-        assert (read["actor_type"], read["ip_address"], read["service_name"]) == ("anonymous", "127.0.0.1", "otel-audit")
+        assert (read["actor_type"], read["ip_address"], read["service_name"]) == (
+            "anonymous",
+            "127.0.0.1",
+            "otel-audit",
+        )
         assert receiver.get("/api/v1/entries")["entries"] == []
 
 

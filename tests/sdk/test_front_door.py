@@ -77,7 +77,7 @@ def test_a_record_says_everything_the_entry_knows():
     assert (entry.outcome, entry.severity, entry.reason) == ("unknown", "critical", "r")
     assert (entry.error_type, entry.error_message) == ("timeout", "m")
     assert (entry.request_body, entry.response_body) == ({"amount": 3}, "text")
-    assert entry.related == ("payment:17", "order:o-1")
+    assert entry.related[:3] == ("payment:17", "entry:0190b0c4-1111-7abc-8def-000000000000", "order:o-1")
     assert entry.timestamp == "2026-01-01T00:00:00.000000000Z"
 
 

@@ -59,6 +59,13 @@ def test_a_follower_that_waits_is_named(well: Receiver, api: TestClient) -> None
     }
 
 
+def test_a_backend_that_takes_nothing_is_named(well: Receiver, api: TestClient) -> None:
+    """Spans wait for it or are dropped; ingest goes on."""
+    well.say("accept", forward={"tempo": {"problem": "UNAVAILABLE"}, "other": {"problem": None}})
+    answer = api.get("/readyz")
+    assert (answer.status_code, answer.json()["behind"]) == (200, ["forward tempo"])
+
+
 def test_a_process_that_does_not_run_is_named(well: Receiver, api: TestClient) -> None:
     """Without it nobody knows how far its followers are."""
     well.stop("follow")
@@ -82,8 +89,8 @@ def test_a_store_that_hangs_does_not_hold_up_readiness(
     def asked(*_: object) -> None:
         raise AssertionError("a store was asked")
 
-    for part in ("_index", "_spans", "_streams"):
-        monkeypatch.setattr(f"receiver.correlate.desk.Desk.{part}", asked)
+    for part in ("desk.Desk._index", "desk.Desk._streams", "desk.Sources.find"):
+        monkeypatch.setattr(f"receiver.correlate.{part}", asked)
     assert api.get("/readyz").status_code == 200
     assert api.get("/metrics").status_code == 200
 

@@ -6,11 +6,15 @@ from fastapi.testclient import TestClient
 from otel_audit.canonical import rfc3339
 from receiver.api.app import create_app
 from receiver.clock import DAY_NS, now_ns
-from receiver.config import Settings, Traces
+from receiver.config import Settings, Traces, TraceSourceSettings
 from receiver.errors import Unavailable
 from tests.contracts.entries import entry, event_id
 from tests.contracts.spans import TRACE, span
 from tests.receiver.api.conftest import Receiver
+from tests.receiver.otlp.requests import SERVER_SPAN
+from tests.receiver.traces.test_jaeger import ID, saying, serving, whole
+
+OWN = TraceSourceSettings(kind="own")
 
 SPAN = f"{1:016x}"
 
@@ -158,3 +162,51 @@ def test_an_entry_outside_any_trace_says_so(receiver: Receiver, api: TestClient)
     """It has no trace to show."""
     receiver.store(entry(1, trace_id=None))
     assert api.get(f"/api/v1/entries/{event_id(1)}/trace").status_code == 404
+
+
+# -- traces that are kept elsewhere
+
+
+def over(receiver: Receiver, *sources: TraceSourceSettings, keep: str = "audited") -> TestClient:
+    """The API that looks traces up in *sources*."""
+    traces = Traces(sources=sources, keep=keep)  # type: ignore[arg-type]
+    app = create_app(Settings(data_dir=receiver.data_dir, traces=traces))
+    return TestClient(app, base_url="http://127.0.0.1", raise_server_exceptions=False)
+
+
+def test_a_trace_is_taken_from_the_first_source_that_knows_it(receiver: Receiver):
+    """In the order of the settings; where it is from stands in the answer."""
+    receiver.spans.put([span(1)])
+    receiver.store(entry(1, trace_id=TRACE, span_id=f"{1:016x}"), entry(2, trace_id=ID, span_id=SERVER_SPAN.hex()))
+    with serving(saying(whole())) as url, over(receiver, OWN, TraceSourceSettings(kind="jaeger", url=url)) as api:
+        own, other = (api.get(f"/api/v1/traces/{each}").json() for each in (TRACE, ID))
+    assert (own["source"], len(own["spans"])) == ("sqlite", 1)
+    assert (other["source"], [each["name"] for each in other["spans"]]) == ("jaeger", ["POST /orders", "work"])
+    assert other["spans"][0]["entries"] == [event_id(2)]
+    assert other["warnings"] == []
+
+
+def test_a_source_that_is_away_is_named_and_the_others_are_used(receiver: Receiver):
+    """Its entries stand alone where no other knows the trace; nothing at all is unknown, not nothing."""
+    receiver.spans.put([span(1)])
+    receiver.store(entry(1, trace_id=TRACE, span_id=f"{1:016x}"), entry(2, trace_id=ID))
+    with serving(saying(b"")) as url:
+        away = TraceSourceSettings(kind="jaeger", url=url, timeout_s=1)
+    with over(receiver, away, OWN) as api:
+        answer = api.get(f"/api/v1/traces/{TRACE}").json()
+        assert (answer["source"], len(answer["spans"])) == ("sqlite", 1)
+        assert "the trace source 1 (jaeger" in answer["warnings"][0]
+        alone = api.get(f"/api/v1/traces/{ID}").json()
+        assert (alone["source"], len(alone["entries"])) == (None, 1)
+        assert "cannot be read" in str(alone["warnings"])
+        assert api.get("/api/v1/traces/" + "c" * 32).status_code == 503
+
+
+def test_spans_of_another_place_need_no_store_of_ours(receiver: Receiver):
+    """With ``traces.keep: none``, as where a Jaeger is there already."""
+    receiver.store(entry(2, trace_id=ID))
+    with serving(saying(whole())) as url:
+        with over(receiver, OWN, TraceSourceSettings(kind="jaeger", url=url), keep="none") as api:
+            assert api.get(f"/api/v1/traces/{ID}").json()["source"] == "jaeger"
+        with over(receiver, keep="none") as api:
+            assert "traces.keep: none" in str(api.get(f"/api/v1/traces/{ID}").json()["warnings"])

@@ -36,7 +36,7 @@ class Doors:
         self.journal = Journal.open(data_dir, config.Journal())
         self.spool = SpoolWriter(data_dir / "spool", 1 << 20)
         self.accept = Accept(self.journal)
-        self.service = OtlpService(self.accept, Senders(config.Auth(tokens=tuple(tokens))), self.spool, 2555)
+        self.service = OtlpService(self.accept, Senders(config.Auth(tokens=tuple(tokens))), self.spool, 2555, MAX_BYTES)
         services = dict.fromkeys(SIGNALS, self.service)
         otlp = config.Otlp(grpc="127.0.0.1:0", request_max_bytes=MAX_BYTES, **settings)
         self.endpoint = HttpEndpoint(services, otlp)

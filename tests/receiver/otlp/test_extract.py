@@ -253,6 +253,15 @@ def test_secrets_and_cards_are_not_stored_whoever_sends_them(attributes: dict[st
     assert extract(request(span(event(audit__reason="x", **said))), RECEPTION).entries[0].digest == draft.digest
 
 
+def test_secrets_in_what_is_broken_are_not_kept_either() -> None:
+    """The bytes that are kept to read it again are without them."""
+    broken = event(audit__outcome="maybe", password="hunter2hunter2", audit__reason="kept")
+    (draft,) = extract(request(span(broken)), RECEPTION).quarantined
+    raw = b64decode(orjson.loads(draft.values)["raw"])
+    assert b"hunter2" not in raw
+    assert b"kept" in raw
+
+
 def test_what_is_broken_keeps_its_place_in_its_stream() -> None:
     """Its number was received, so it is not missing."""
     broken = event(audit__outcome="maybe", audit__source__id="s-1", audit__sequence__number=7)
@@ -315,3 +324,9 @@ def test_the_same_event_on_its_span_and_on_a_carrier_is_one() -> None:
     there = [extract(each, RECEPTION).entries[0] for each in (own, request(carrier, scope=wire.SCOPE))]
     assert there[0].event_id == there[1].event_id
     assert there[0].digest == there[1].digest
+
+
+def test_a_number_that_json_cannot_say_is_kept_by_its_name() -> None:
+    """As OTLP's JSON says it; null would be another value."""
+    found = only(request(span(event(audit__reason="x", a=float("nan"), b=float("inf"), c=float("-inf"), d=1.5))))
+    assert found.metadata == {"a": "NaN", "b": "Infinity", "c": "-Infinity", "d": 1.5}

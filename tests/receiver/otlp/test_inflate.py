@@ -3,6 +3,7 @@
 import gzip
 import random
 import tracemalloc
+from collections.abc import Callable
 
 import pytest
 import zstandard
@@ -77,3 +78,11 @@ def test_a_window_beyond_what_all_decoders_take_is_refused() -> None:
     wide = zstandard.ZstdCompressor(compression_params=zstandard.ZstdCompressionParameters(window_log=27))
     with pytest.raises(Refused):
         unzstd(wide.compress(random.Random(1).randbytes(9_000_000)), 10_000_000)
+
+
+@pytest.mark.parametrize(("inflate", "part"), [(gunzip, gzip.compress(b"")), (unzstd, zstandard.compress(b""))])
+def test_endless_empty_parts_are_refused(inflate: Callable[[bytes, int], bytes], part: bytes) -> None:
+    """They hold nothing, and each costs a copy of the rest."""
+    assert inflate(part * 1000, 10) == b""
+    with pytest.raises(Refused, match="more than 1024"):
+        inflate(part * 200_000, 10)

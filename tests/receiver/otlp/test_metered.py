@@ -10,7 +10,7 @@ import grpc.aio
 import pytest
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
 
-from receiver.otlp.items import count_items
+from receiver.items import count_items
 from receiver.otlp.metered import HttpAnswers, Traffic, metered
 from receiver.otlp.signal import TRACES
 from receiver.timing import Watched, watched

@@ -66,7 +66,7 @@ def pki(tmp_path_factory: pytest.TempPathFactory) -> Pki:
 @contextlib.asynccontextmanager
 async def listening(doors: Doors, tls: Tls, auth: Auth) -> AsyncIterator[tuple[str, str]]:
     """The doors on real sockets, as the addresses of gRPC and HTTP."""
-    services = dict.fromkeys(SIGNALS, OtlpService(doors.accept, Senders(auth), None, 2555))
+    services = dict.fromkeys(SIGNALS, OtlpService(doors.accept, Senders(auth), None, 2555, 1 << 20))
     otlp = Otlp(grpc="127.0.0.1:0", http="127.0.0.1:0", tls=tls)
     over_grpc = GrpcServer(services, otlp)
     over_http = WebServer("otlp.http", Address(otlp.http), HttpEndpoint(services, otlp), tls)

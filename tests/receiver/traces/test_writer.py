@@ -19,6 +19,7 @@ from receiver.config import Traces
 from receiver.errors import Unavailable
 from receiver.index.port import Filed
 from receiver.journal import Draft, Journal, JournalReader
+from receiver.own import own_draft
 from receiver.spool import SpoolReader, SpoolWriter
 from receiver.traces.memory import MemorySpans
 from receiver.traces.span import SpanError
@@ -95,6 +96,10 @@ class World:
         draft = Draft("entry", "default", event_id, event_id.encode(), orjson.dumps(said), b"{}", False, self.now_ns)
         self.journal.append([draft]).result(10)
 
+    def act(self, trace_id: str = TRACE) -> None:
+        """The receiver journals an entry of its own."""
+        self.journal.append([own_draft("audit.receiver.start.success", {}, self.now_ns, trace_id=trace_id)]).result(10)
+
     def kept(self, trace_id: str = TRACE) -> list[str]:
         """The names of the spans that are kept."""
         return [span.name for span in self.store.trace("default", trace_id).spans]
@@ -167,6 +172,16 @@ def test_a_trace_without_an_entry_is_given_up(world: World):
     world.writer.round()
     assert world.writer.waiting == 0
     assert world.store.cursor(world.journal.log) == world.writer.position > 0
+
+
+def test_what_the_receiver_does_itself_keeps_no_spans(world: World):
+    """Its telemetry may come back through a Collector: its own entries do not make those traces audited ones."""
+    world.act()
+    world.span(1)
+    world.writer.round()
+    world.now_ns += 61 * SECOND_NS
+    world.writer.round()
+    assert (world.kept(), world.writer.waiting) == ([], 0)
 
 
 def test_a_crash_loses_no_span_that_waits(world: World):

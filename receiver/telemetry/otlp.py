@@ -1,4 +1,4 @@
-"""The receiver's own traces and logs, sent by OpenTelemetry to somebody else.
+"""Telemetry sent by OpenTelemetry to somebody else.
 
 Nothing here is global, nothing instruments anything by itself, and what the exporters do is never told in turn.
 """
@@ -9,9 +9,8 @@ import random
 import socket
 import threading
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager
 from importlib.metadata import version
-from typing import Protocol
 
 from opentelemetry import context, trace
 from opentelemetry._logs import LogRecord, SeverityNumber
@@ -25,15 +24,16 @@ from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor
 from opentelemetry.sdk.trace.sampling import ALWAYS_ON
 
-from receiver.acts import Ids, no_span
+from receiver.acts import Ids
 from receiver.clock import now_ns
 from receiver.config import OURSELVES
 from receiver.config import Telemetry as Settings
-from receiver.timing import Watched, unwatched, watched
+from receiver.timing import Watched, watched
 
 SCOPE = "otel_audit.receiver"
 #: Spans, and log lines, that wait to be sent; beyond it the oldest go.
 QUEUE_MAX = 2048
+EVERY_MS = 1000
 TIMEOUT_S = 5
 #: Longest the end of the process waits for what was not sent yet.
 CLOSE_MAX_S = 2.0
@@ -51,39 +51,6 @@ _SEVERITY = {
 _STANDARD = set(logging.makeLogRecord({}).__dict__) | {"message", "asctime", "taskName", "color_message"}
 
 
-class Telemetry(Protocol):
-    """What a process tells about itself."""
-
-    def watch(self, name: str) -> AbstractContextManager[Watched]:
-        """A block that is a request of this name; a slow one may leave a trace."""
-
-    def new_span(self, name: str) -> Ids:
-        """The ids of a span that is a moment's act; Nones where no traces are kept."""
-
-    def close(self) -> None:
-        """Send what waits, for a moment at most."""
-
-
-def open_telemetry(settings: Settings, process: str) -> Telemetry:
-    """The telemetry of *process*: none without an endpoint."""
-    return Off() if settings.endpoint is None else Otlp(settings, settings.endpoint, process)
-
-
-class Off:
-    """Tells nothing."""
-
-    def watch(self, name: str) -> AbstractContextManager[Watched]:
-        """Nobody looks."""
-        return unwatched(name)
-
-    def new_span(self, name: str) -> Ids:
-        """None."""
-        return no_span(name)
-
-    def close(self) -> None:
-        """Nothing waits."""
-
-
 class Otlp:
     """Tells an OTLP endpoint: the log, the receiver's acts, and some of the slow requests with their steps."""
 
@@ -98,9 +65,12 @@ class Otlp:
         spans = OTLPSpanExporter(f"{endpoint}/v1/traces", timeout=TIMEOUT_S)
         logs = OTLPLogExporter(f"{endpoint}/v1/logs", timeout=TIMEOUT_S)
         self._traces = TracerProvider(resource=resource, sampler=ALWAYS_ON, shutdown_on_exit=False)
-        self._traces.add_span_processor(BatchSpanProcessor(spans, max_queue_size=QUEUE_MAX))
+        self._traces.add_span_processor(BatchSpanProcessor(spans, QUEUE_MAX, schedule_delay_millis=EVERY_MS))
         self._logs = LoggerProvider(resource=resource, shutdown_on_exit=False)
-        self._logs.add_log_record_processor(BatchLogRecordProcessor(logs, max_queue_size=QUEUE_MAX))
+        self._logs.add_log_record_processor(
+            BatchLogRecordProcessor(logs, schedule_delay_millis=EVERY_MS, max_queue_size=QUEUE_MAX)
+        )
+        self._exporters = (spans, logs)
         self._tracer = self._traces.get_tracer(SCOPE)
         self._handler = _Handler(self._logs)
         logging.getLogger().addHandler(self._handler)
@@ -130,6 +100,9 @@ class Otlp:
         closing = threading.Thread(target=self._shut_down, name="telemetry-close", daemon=True)
         closing.start()
         closing.join(CLOSE_MAX_S)
+        if closing.is_alive():
+            for each in self._exporters:  # what they still try, they give up
+                each.shutdown()  # type: ignore[no-untyped-call]
 
     def _shut_down(self) -> None:
         self._traces.shutdown()

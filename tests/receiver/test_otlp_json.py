@@ -5,7 +5,7 @@ import pytest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
 from receiver.errors import Refused
-from receiver.otlp.json_request import trace_request_bytes
+from receiver.otlp_json import trace_request_bytes
 from tests.receiver.otlp.requests import NOON, TRACE, event, key_values, request, span
 
 ATTRIBUTES = [

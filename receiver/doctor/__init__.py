@@ -1,0 +1,1 @@
+"""What is wrong, or will be, before it costs an event: each check is a function that returns findings."""
