@@ -9,7 +9,7 @@ ARGS ?=
 BENCHES := record outage
 ONLY ?= $(BENCHES)
 
-.PHONY: env demo test interop bench check format clean
+.PHONY: env demo test faults interop bench check format clean
 
 env: $(STAMP)
 
@@ -26,7 +26,11 @@ demo: env
 
 # Everything that Python, Java, Maven and Debian packages give, a real Elasticsearch included.
 test: check
-	$(BIN)/python -m pytest -m "not interop" $(ARGS)
+	$(BIN)/python -m pytest -m "not interop and not faults" $(ARGS)
+
+# Faults at random moments and combined: killed and stopped processes, a server that fails, full and read-only disks.
+faults: env
+	$(BIN)/python -m pytest -m faults tests/crash $(ARGS)
 
 # What needs Go or Node: a real Collector, other languages' SDKs.
 interop: env

@@ -33,7 +33,7 @@ class SpoolWriter:
     """The accepting end. Never waits and never fails: what does not fit is dropped, oldest first, and counted."""
 
     def __init__(self, directory: Path, max_bytes: int, clock: Clock = now_ns) -> None:
-        self._directory = private_directory(directory)
+        self._directory = directory
         self._max_bytes = max_bytes
         self._segment_bytes = min(SEGMENT_MAX_BYTES, max_bytes // SEGMENTS)
         self._kept = segments(directory)
@@ -73,6 +73,7 @@ class SpoolWriter:
 
     def _begin_segment(self) -> BinaryIO:
         self._start = self._end
+        private_directory(self._directory)  # only now: at the start the disk may be read-only
         return create(path_of(self._directory, self._start))
 
     def _finish_segment(self) -> None:

@@ -31,7 +31,7 @@ while True:
             recorded = otel_audit.record("order.create.success", after={"total": random.random()})
             os.write(promised, recorded.event_id.encode() + b"\\n")
 """
-SECONDS = 15
+SECONDS = 6
 
 
 def test_what_was_recorded_outlives_the_service_and_the_receiver(tmp_path: Path):
@@ -50,7 +50,7 @@ def test_what_was_recorded_outlives_the_service_and_the_receiver(tmp_path: Path)
                 _live_and_die(tmp_path / f"promised-{kills}", environ)
             os.kill(receiver.pid, signal.SIGTERM)
     promised = [line for file in tmp_path.glob("promised-*") for line in file.read_text().splitlines()]
-    assert len(promised) > 1000
+    assert len(promised) > 300
     with running(tmp_path / "data", ports) as receiver:
         while list((tmp_path / "spill").glob("*.spill")):
             run("import otel_audit, time; otel_audit.configure(service_name='heir'); time.sleep(3)", environ)

@@ -54,18 +54,27 @@ class Receiver:
 
 
 @contextlib.contextmanager
-def running(data_dir: Path, settings: Mapping[str, str] | None = None) -> Iterator[Receiver]:
-    """A receiver on *data_dir*; *settings* are ``SECTION__NAME`` variables without their prefix."""
+def running(
+    data_dir: Path,
+    settings: Mapping[str, str] | None = None,
+    environ: Mapping[str, str] | None = None,
+    ready: int = 200,
+) -> Iterator[Receiver]:
+    """A receiver on *data_dir*; *settings* are ``SECTION__NAME`` variables without their prefix.
+
+    *environ* are other variables. It is there once ``/readyz`` answers with the status *ready*; 503 needs fixed ports,
+    for who cannot write cannot say which it took.
+    """
     log = data_dir.with_suffix(".log")
     with log.open("ab") as out:
         process = subprocess.Popen(
             [sys.executable, "-m", "receiver.cli", "serve"],
-            env=_environment(data_dir, settings or {}),
+            env={**_environment(data_dir, settings or {}), **(environ or {})},
             stdout=out,
             stderr=out,
         )
     try:
-        yield _ready(process, data_dir, log)
+        yield _ready(process, data_dir, log) if ready == 200 else _not_ready(process, data_dir, log, settings or {})
     finally:
         if process.poll() is None:
             process.send_signal(signal.SIGTERM)
@@ -102,6 +111,20 @@ def _ready(process: subprocess.Popen[bytes], data_dir: Path, log: Path) -> Recei
                 return Receiver(data_dir, process.pid, grpc, http, api)
         time.sleep(0.05)
     raise AssertionError(f"the receiver did not become ready:\n{log.read_text(errors='replace')[-3000:]}")
+
+
+def _not_ready(process: subprocess.Popen[bytes], data_dir: Path, log: Path, settings: Mapping[str, str]) -> Receiver:
+    """Its doors are open, and it is not ready."""
+    http, api = (f"http://{settings[name]}" for name in ("OTLP__HTTP", "API__LISTEN"))
+    deadline = time.monotonic() + _START_MAX_S
+    while time.monotonic() < deadline and process.poll() is None:
+        with contextlib.suppress(httpx.HTTPError):
+            headers = {"content-type": "application/x-protobuf"}
+            httpx.post(f"{http}/v1/traces", content=b"", headers=headers, timeout=5).raise_for_status()
+            if httpx.get(f"{api}/readyz", timeout=5).status_code == 503:
+                return Receiver(data_dir, process.pid, settings["OTLP__GRPC"], http, api)
+        time.sleep(0.05)
+    raise AssertionError(f"the receiver did not open its doors:\n{log.read_text(errors='replace')[-3000:]}")
 
 
 def _ports(state: Path, started: float) -> dict[str, int]:
