@@ -265,7 +265,7 @@ class Desk:
                 return as_of, ()
             with self._journal_turn:
                 waiting = self._journal().first_after(rebuild.position)
-        except Unavailable as error:
+        except (Damaged, Unavailable) as error:
             return as_of, (f"whether the index is being rebuilt cannot be told: {error}",)
         what = "the index" if rebuild.partition is None else f"partition {rebuild.partition} of the index"
         told = f"{what} is being rebuilt: row {rebuild.position} of {rebuild.seq} is reached"
@@ -275,7 +275,7 @@ class Desk:
         """What the index does not hold although its place in the journal is passed."""
         try:
             count = self._aside().refused(tenant)
-        except Unavailable as error:
+        except (Damaged, Unavailable) as error:
             return (f"what the index refuses cannot be told: {error}",)
         return (f"{count} entries are refused by the index and in no answer: see /deadletter",) if count else ()
 

@@ -12,19 +12,11 @@ from receiver.doctor.clocks import against_server
 from receiver.doctor.finding import Finding, fine
 from receiver.elastic import connect
 from receiver.index import template
+from receiver.index.roles import roles
 from receiver.traces import elastic as spans
 
 OLDEST = (8, 15)
 NEWEST_MAJOR = 9
-
-_CLUSTER = ["monitor", "manage_index_templates"]
-_KEEP = ["create_index", "index", "read"]
-#: Index ▶ what follow and answer do to it; old days of spans are deleted whole.
-_INDICES = {
-    "logs-audit.events-{}*": [*_KEEP, "view_index_metadata", "maintenance"],
-    "traces-audit.spans-{}*": [*_KEEP, "view_index_metadata", "maintenance", "delete", "delete_index"],
-    "audit-cursors-{}": _KEEP,
-}
 
 
 def server(settings: Index, clock: Clock) -> Iterator[Finding]:
@@ -46,6 +38,8 @@ def server(settings: Index, clock: Clock) -> Iterator[Finding]:
         yield from _asked("rights", lambda: [_rights(client, settings.namespace)])
 
 
+_INIT = "run otel-audit init; follow does it as well, as a user who may"
+_ROLE = "give it the role of a writer: otel-audit init --print-roles"
 _CREDENTIALS = "set index.user and index.password, or index.api_key"
 
 
@@ -59,7 +53,7 @@ def _asked(name: str, ask: Callable[[], list[Finding]]) -> list[Finding]:
 
 
 def _may_not(name: str, error: ApiError) -> Finding:
-    return Finding(name, "error", f"this user may not ask: {str(error)[:200]}", "give it the role of docs/doctor.md")
+    return Finding(name, "error", f"this user may not ask: {str(error)[:200]}", _ROLE)
 
 
 def _version(client: Elasticsearch) -> Finding:
@@ -92,13 +86,18 @@ def _template(client: Elasticsearch, name: str, version: int) -> Finding:
     answer = client.options(ignore_status=404).indices.get_index_template(name=name)
     installed = answer.get("index_templates", [])
     if not installed:
-        return Finding("template", "warning", f"{name} is not there yet", "follow makes it when it starts")
+        return Finding(
+            "template",
+            "warning",
+            f"{name} is not there yet",
+            "run otel-audit init; or follow makes it, as a user who may",
+        )
     known = int(installed[0]["index_template"].get("version", 0))
     if known > version:
         return Finding("template", "error", f"{name} is of a newer version ({known}) than ours", "run that version")
     if known < version:
         message = f"{name} is of an older version ({known})"
-        return Finding("template", "warning", message, "follow replaces it when it starts")
+        return Finding("template", "warning", message, _INIT)
     return fine("template", f"{name} is ours")
 
 
@@ -109,9 +108,11 @@ def _data_stream(client: Elasticsearch, pattern: str) -> Iterator[Finding]:
 
 
 def _rights(client: Elasticsearch, namespace: str) -> Finding:
-    asked = [{"names": [name.format(namespace)], "privileges": needed} for name, needed in _INDICES.items()]
+    needed = roles(namespace)[f"otel-audit-{namespace}-writer"]
     try:
-        answer: Mapping[str, Any] = client.security.has_privileges(cluster=_CLUSTER, index=asked).body
+        answer: Mapping[str, Any] = client.security.has_privileges(
+            cluster=needed["cluster"], index=needed["indices"]
+        ).body
     except ApiError as error:
         if error.meta.status != 400:
             raise
@@ -120,7 +121,7 @@ def _rights(client: Elasticsearch, namespace: str) -> Finding:
     lacking = list(_lacking(answer))
     if lacking:
         message = f"the user {answer['username']} lacks {', '.join(lacking)}"
-        return Finding("rights", "error", message, "give it the role of docs/doctor.md")
+        return Finding("rights", "error", message, _ROLE)
     return fine("rights", f"the user {answer['username']} may do what it must")
 
 

@@ -5,7 +5,6 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-import yaml
 from elasticsearch import AuthorizationException, Elasticsearch
 from typer.testing import CliRunner
 
@@ -21,20 +20,14 @@ from receiver.index.roles import roles
 from receiver.traces.open import open_store
 from tests.contracts.entries import PARTITION, entry, event_id, filed
 from tests.contracts.spans import span
-from tests.parts import elasticsearch
-from tests.parts.missing import CannotBeHad
 from tests.parts.receiver import running
+from tests.receiver.conftest import GUARDED
 from tests.receiver.index.elastic_server import Namespace, namespace
 from tests.receiver.test_reindex import rebuilt, send
 
 RUN = CliRunner()
-NAME = "guarded"
+NAME = GUARDED
 ROLES = roles(NAME)
-#: A user for each role, its password its name.
-USERS = [
-    elasticsearch.User(f"{part}-user", f"{part}-user", f"otel-audit-{NAME}-{part}")
-    for part in ("setup", "writer", "reader")
-]
 
 
 def run(monkeypatch: pytest.MonkeyPatch, *words: str, **settings: str) -> tuple[int, str, str]:
@@ -88,28 +81,18 @@ def _set_up(fresh: Namespace) -> list[object]:
 # -- on a server that knows its users -------------------------------------------------------------------------
 
 
-@pytest.fixture(scope="module")
-def guarded() -> Iterator[str]:
-    """The address of a server with our roles and a user for each."""
-    try:
-        with elasticsearch.running(secured=elasticsearch.Secured(yaml.safe_dump(ROLES), USERS)) as url:
-            yield url
-    except CannotBeHad as missing:
-        pytest.exit(str(missing), returncode=1)
-
-
 def index_of(url: str, user: str) -> Index:
     return Index(url=url, namespace=NAME, user=user, password=user)
 
 
 @pytest.fixture(scope="module")
-def client(guarded: str) -> Iterator[Callable[[str], Elasticsearch]]:
+def client(secured_url: str) -> Iterator[Callable[[str], Elasticsearch]]:
     """A user's own client."""
     made: dict[str, Elasticsearch] = {}
 
     def of(user: str) -> Elasticsearch:
         if user not in made:
-            made[user] = connect(index_of(guarded, user))
+            made[user] = connect(index_of(secured_url, user))
         return made[user]
 
     yield of
@@ -124,23 +107,25 @@ def init_as(monkeypatch: pytest.MonkeyPatch, url: str, user: str) -> tuple[int, 
 
 
 def test_each_role_does_its_work_alone(
-    guarded: str, client: Callable[[str], Elasticsearch], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    secured_url: str, client: Callable[[str], Elasticsearch], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     """Set-up sets up, a receiver runs with the writer and answers with the reader; each is refused all the rest."""
     with pytest.raises(Unavailable, match="run otel-audit init"):
-        open_index(Settings(data_dir=tmp_path, index=index_of(guarded, "writer-user")), write=True).prepare([PARTITION])
+        open_index(Settings(data_dir=tmp_path, index=index_of(secured_url, "writer-user")), write=True).prepare(
+            [PARTITION]
+        )
     for user in ("reader-user", "writer-user"):
-        assert init_as(monkeypatch, guarded, user)[0] == 3
-    assert init_as(monkeypatch, guarded, "setup-user") == (
+        assert init_as(monkeypatch, secured_url, user)[0] == 3
+    assert init_as(monkeypatch, secured_url, "setup-user") == (
         0,
         f"set up for namespace {NAME}; see otel-audit init --print-roles\n",
     )
-    assert init_as(monkeypatch, guarded, "setup-user")[0] == 0
+    assert init_as(monkeypatch, secured_url, "setup-user")[0] == 0
     for name in ("INDEX__URL", "INDEX__NAMESPACE", "INDEX__USER", "INDEX__PASSWORD"):
         monkeypatch.delenv(f"OTEL_AUDIT_RECEIVER_{name}")
 
     on_server = {
-        "INDEX__URL": guarded, "INDEX__NAMESPACE": NAME,
+        "INDEX__URL": secured_url, "INDEX__NAMESPACE": NAME,
         "INDEX__USER": "writer-user", "INDEX__PASSWORD": "writer-user",
         "INDEX__READ_USER": "reader-user", "INDEX__READ_PASSWORD": "reader-user",
     }  # fmt: skip
@@ -152,7 +137,7 @@ def test_each_role_does_its_work_alone(
         assert rebuilt(receiver) == "done"
         receiver.eventually("/api/v1/entries", lambda answer: not answer["warnings"])
 
-    _other_calls_of_the_writer(guarded, tmp_path)
+    _other_calls_of_the_writer(secured_url, tmp_path)
     _what_is_refused(client)
 
 

@@ -15,7 +15,7 @@ from receiver.claims import UNAUTHORISED
 from receiver.clock import now_ns
 from receiver.config import Auth, Index, Token
 from receiver.config import Journal as JournalSettings
-from receiver.deadletter import DeadletterReader, DeadletterWriter, Place, retry_requested
+from receiver.deadletter import DeadletterReader, DeadletterWriter, Place, dropped, retry_requested
 from receiver.errors import Unavailable
 from receiver.index.indexer import Indexer
 from receiver.index.memory import MemoryIndex
@@ -269,6 +269,25 @@ def test_a_row_of_which_no_entry_can_be_made_holds_up_no_other(world: World) -> 
     world.keep_up()
     assert state(world, asked)[0] == "failed"
     assert world.refused_reader.page("default", None, 9) == [1]
+
+
+def test_a_full_store_holds_the_indexer_up_until_there_is_room(world: World) -> None:
+    """Nothing is passed over meanwhile; dropping one is enough to go on."""
+    world.index.refused = small = RefusedStore(world.data_dir, Index(refused_max_entries=1))
+    world.index.refuses = {event_id(1): "bad", event_id(2): "bad"}
+    world.entries(1, 2, 3)
+    rows = world.reader.read(0, 3)
+    for _ in range(2):
+        with pytest.raises(Unavailable, match="full"):
+            world.indexer.step(rows)
+        assert world.indexer.cursor() == 0
+    world.indexer.step(rows[:1])
+    world.tell([dropped(Place("default", world.reader.log, 1), {"user.id": "ann"}, "known", now_ns())])
+    world.letters.step(world.reader.read(0, 9))
+    world.indexer.step(rows[1:])
+    small.close()
+    assert world.refused_reader.page("default", None, 9) == [2]
+    assert ids(world.index, Query()) == [event_id(3)]
 
 
 # -- retries --------------------------------------------------------------------------------------------------
