@@ -58,7 +58,7 @@ class HttpExporter:
                 response = await self._client.post(
                     f"{self._endpoint}{signal.path}", content=body, headers=self._headers
                 )
-        except (httpx.HTTPError, TimeoutError) as error:
+        except (httpx.HTTPError, OSError, TimeoutError) as error:  # TLS may fail with an error of its own
             return Later(f"{type(error).__name__}: {error}"[:300])
         return taken(signal, response.content) if response.is_success else _outcome(response)
 
