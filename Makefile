@@ -9,7 +9,7 @@ ARGS ?=
 BENCHES := record outage
 ONLY ?= $(BENCHES)
 
-.PHONY: env demo test interop bench check format clean
+.PHONY: env demo test interop torture bench check format clean
 
 env: $(STAMP)
 
@@ -31,6 +31,10 @@ test: check
 # What needs Go or Node: a real Collector, other languages' SDKs.
 interop: env
 	$(BIN)/python -m pytest -m interop tests/interop $(ARGS)
+
+# A million events, two hundred kills and every fault at once, in about twenty minutes; ARGS=--report writes docs/torture.md.
+torture: env
+	$(BIN)/python -m tests.crash.torture $(ARGS)
 
 # Measured, as ratios within one run; see bench/README.md. Never part of the tests.
 bench: env
