@@ -114,6 +114,12 @@ def test_ids_are_derived_the_same_each_time() -> None:
     assert extract(one).entries[0].event_id != extract(one, service="other").entries[0].event_id
 
 
+def test_what_two_records_say_tells_them_apart() -> None:
+    """They may come in one millisecond, each in a request of its own."""
+    first, second = (extract(record(audit__reason=reason)).entries[0].event_id for reason in ("x", "y"))
+    assert first != second
+
+
 def test_a_broken_record_is_set_aside_with_its_bytes() -> None:
     """Its neighbours are stored."""
     broken = record(audit__outcome="maybe")
