@@ -9,7 +9,7 @@ ARGS ?=
 BENCHES := record outage
 ONLY ?= $(BENCHES)
 
-.PHONY: env demo test faults interop bench check format clean
+.PHONY: env demo test faults interop torture bench check format clean
 
 env: $(STAMP)
 
@@ -35,6 +35,10 @@ faults: env
 # What needs Go or Node: a real Collector, other languages' SDKs.
 interop: env
 	$(BIN)/python -m pytest -m interop tests/interop $(ARGS)
+
+# A million events, two hundred kills and every fault at once, in about twenty minutes; ARGS=--report writes docs/torture.md.
+torture: env
+	$(BIN)/python -m tests.crash.torture $(ARGS)
 
 # Measured, as ratios within one run; see bench/README.md. Never part of the tests.
 bench: env

@@ -1,6 +1,7 @@
 """Numbered events, sent until they are acknowledged, and the memory of what was."""
 
 import threading
+import time
 from collections.abc import Sequence
 from uuid import UUID
 
@@ -34,7 +35,10 @@ class Sender(threading.Thread):
     instead, ``retry_told`` how many of these said when to come again.
     """
 
-    def __init__(self, address: str, place: int = 0, each: int = EVENTS_EACH, most: int = SENDER_SPAN) -> None:
+    def __init__(
+        self, address: str, place: int = 0, each: int = EVENTS_EACH, most: int = SENDER_SPAN, pace_s: float = 0.0
+    ) -> None:
+        """A request is due every *pace_s* seconds; what could not be sent in time is sent as fast as it can be."""
         super().__init__(name=f"sender-{place}")
         self.first = place * SENDER_SPAN
         self.acknowledged = 0
@@ -44,10 +48,13 @@ class Sender(threading.Thread):
         self._address = address
         self._each = each
         self._most = most
+        self._pace_s = pace_s
         self._ended = threading.Event()
 
     def run(self) -> None:
+        began = time.monotonic()
         while self.acknowledged < self._most and not self._ended.is_set():
+            self._ended.wait(began + self._pace_s * self.acknowledged / self._each - time.monotonic())
             begin = self.first + self.acknowledged
             count = min(self._each, self._most - self.acknowledged)
             events = [event(audit__record__id=event_id(number)) for number in range(begin, begin + count)]
@@ -85,8 +92,16 @@ class Sender(threading.Thread):
 class Load:
     """Several senders at once."""
 
-    def __init__(self, address: str, senders: int = 1, each: int = EVENTS_EACH, most: int = SENDER_SPAN) -> None:
-        self.senders = [Sender(address, place, each, most) for place in range(senders)]
+    def __init__(
+        self,
+        address: str,
+        senders: int = 1,
+        each: int = EVENTS_EACH,
+        most: int = SENDER_SPAN,
+        pace_s: float = 0.0,
+    ) -> None:
+        """*most* and *pace_s* are of each sender."""
+        self.senders = [Sender(address, place, each, most, pace_s) for place in range(senders)]
 
     def __enter__(self) -> "Load":
         for each in self.senders:

@@ -137,6 +137,13 @@ def _mixed(
     return Answered(200, orjson.dumps({"took": 1, "errors": True, "items": mixed}))
 
 
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+
+    def handle_error(self, *_: object) -> None:
+        """Who asked was killed: that is what this is for."""
+
+
 class FaultyProxy:
     """Passes everything on, unless ``fault`` says otherwise; ``hits`` counts the requests it decided on."""
 
@@ -144,8 +151,7 @@ class FaultyProxy:
         self.fault: Fault | None = None
         self.hits = 0
         self._client = httpx.Client(base_url=upstream, timeout=60)
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
-        self._server.daemon_threads = True
+        self._server = _Server(("127.0.0.1", 0), self._handler())
         self.url = f"http://127.0.0.1:{self._server.server_port}"
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,))
         self._thread.start()

@@ -14,8 +14,8 @@ from receiver.elastic import connect
 class Namespace:
     """A client and a namespace nobody else uses."""
 
-    def __init__(self, url: str) -> None:
-        self.name = f"t{uuid.uuid4().hex[:12]}"
+    def __init__(self, url: str, name: str | None = None) -> None:
+        self.name = name or f"t{uuid.uuid4().hex[:12]}"
         self.settings = Index(url=url, namespace=self.name)
         self.client: Elasticsearch = connect(self.settings)
 
@@ -52,9 +52,9 @@ class Namespace:
 
 
 @contextlib.contextmanager
-def namespace(url: str) -> Iterator[Namespace]:
+def namespace(url: str, name: str | None = None) -> Iterator[Namespace]:
     """A fresh namespace, gone when the block ends."""
-    fresh = Namespace(url)
+    fresh = Namespace(url, name)
     try:
         yield fresh
     finally:
