@@ -13,15 +13,13 @@ from otel_audit.canonical import canonical, rfc3339
 from receiver.claims import ANYTHING, Claims
 from receiver.clock import DAY_NS
 from receiver.forward.redaction import redacted
-from receiver.forward.signal import LOGS, TRACES
+from receiver.forward.signal import SIGNALS
 from receiver.otlp.anomalies import anomalies_of
 from receiver.otlp.events import Found
 from receiver.row import Draft
 
 #: Further ahead than this an event's time is not believed.
 AHEAD_MAX_NS = DAY_NS
-
-_FORWARDED = {"traces": TRACES, "logs": LOGS}
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,7 +156,7 @@ def _quarantined(found: Found, reception: Reception, reason: str) -> Draft:
     """The broken event with everything that is needed to read it again: a request with this one event in it."""
     raw = found.alone()
     if len(raw) <= reception.event_max_bytes:  # a larger one is kept as it is: searching it would take too long
-        raw = redacted(_FORWARDED[found.signal], raw)
+        raw = redacted(SIGNALS[found.signal], raw)
     facts = reception.facts
     values = {
         "reason": reason,
