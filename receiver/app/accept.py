@@ -21,10 +21,10 @@ from receiver.otlp.grpc import GrpcServer
 from receiver.otlp.http import HttpEndpoint
 from receiver.otlp.metered import HttpAnswers, Traffic, Transport, metered
 from receiver.otlp.service import OtlpService
-from receiver.otlp.signal import SIGNALS
 from receiver.outbox import Outboxes
 from receiver.segments import segments
 from receiver.senders import Senders
+from receiver.signal import SIGNALS
 from receiver.spool import SpoolWriter
 
 #: Requests begun before the end have so long to be answered.
@@ -129,7 +129,7 @@ class _Doors:
         """Listen on both addresses; whoever comes early waits in the socket's queue."""
         otlp = settings.otlp
         self._traffic = {
-            transport: {signal: Traffic(transport, signal.name) for signal in SIGNALS}
+            transport: {signal: Traffic(transport, signal.name) for signal in SIGNALS.values()}
             for transport in get_args(Transport)
         }
         through = {

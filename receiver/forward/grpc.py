@@ -12,7 +12,7 @@ from google.rpc.status_pb2 import Status
 from receiver.config import Forward
 from receiver.forward.exporter import USER_AGENT, taken, tls_context
 from receiver.forward.outcome import Later, Never, Outcome
-from receiver.forward.signal import SIGNALS, Signal
+from receiver.signal import SIGNALS, Signal
 
 #: After these the same request is welcome again, says OTLP.
 RETRYABLE = frozenset(

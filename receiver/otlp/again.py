@@ -11,8 +11,8 @@ from receiver.clock import Clock, now_ns
 from receiver.otlp import decode
 from receiver.otlp.events import log_events, span_events
 from receiver.otlp.extract import Reception, extract
-from receiver.otlp.signal import LOGS, TRACES
 from receiver.row import Draft, Row
+from receiver.signal import LOGS, TRACES
 
 #: A draft for the journal, or what is wrong with it still.
 Outcome = Draft | str

@@ -13,8 +13,8 @@ from receiver.config import Address, Otlp, Tls
 from receiver.errors import Busy, ReceiverError, WrongSettings
 from receiver.otlp.certificate import Certificate, of_pem
 from receiver.otlp.service import RECEIPT, Services
-from receiver.otlp.signal import SIGNALS, Signal
 from receiver.otlp.status import codes_of, retry_info, status_of
+from receiver.signal import SIGNALS, Signal
 
 _LOG = logging.getLogger(__name__)
 _CODES = {code.value[0]: code for code in grpc.StatusCode}
@@ -46,7 +46,7 @@ class GrpcServer:
         )
         self._health = health.aio.HealthServicer()
         health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
-        for signal in SIGNALS:
+        for signal in SIGNALS.values():
             method: grpc.RpcMethodHandler[bytes, bytes] = grpc.unary_unary_rpc_method_handler(
                 partial(self._export, signal)
             )
@@ -57,7 +57,7 @@ class GrpcServer:
     async def start(self) -> None:
         """Begin to take requests."""
         await self._server.start()
-        for name in ("", *(signal.service for signal in SIGNALS)):
+        for name in ("", *(signal.service for signal in SIGNALS.values())):
             await self._health.set(name, _SERVING)
 
     async def stop(self, grace_s: float) -> None:

@@ -18,10 +18,11 @@ from receiver.otlp.aside import aside
 from receiver.otlp.certificate import Certificate, of_pem
 from receiver.otlp.inflate import ENCODINGS
 from receiver.otlp.service import RECEIPT, Answer, Services
-from receiver.otlp.signal import SIGNALS, Signal
 from receiver.otlp.status import codes_of, retry_after_s, status_of
+from receiver.otlp_json import request_bytes
+from receiver.signal import SIGNALS, Signal
 
-PATHS: Mapping[str, Signal] = {signal.path: signal for signal in SIGNALS}
+PATHS: Mapping[str, Signal] = {signal.path: signal for signal in SIGNALS.values()}
 PROTOBUF = "application/x-protobuf"
 JSON = "application/json"
 #: How long a browser may remember that it may send, in seconds.
@@ -98,7 +99,7 @@ class HttpEndpoint:
             body = await self._body(receive)
             body = await aside(len(body), ENCODINGS[compression], body, self._settings.request_max_bytes)
             if media_type == JSON:
-                body = await aside(len(body), signal.from_json, body)
+                body = await aside(len(body), request_bytes, signal, body)
             peer = scope["client"][0] if scope.get("client") else None
             return await service.export(signal, body, caller, peer)
         finally:

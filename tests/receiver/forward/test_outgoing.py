@@ -6,7 +6,7 @@ from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord
 
 from otel_audit import wire
 from receiver.forward.outgoing import outgoing
-from receiver.forward.signal import LOGS, TRACES
+from receiver.signal import LOGS, TRACES
 from tests.receiver.otlp.requests import CARRIER_SPAN, add, event, key_values, request, span
 
 AUDIT = event(audit__reason="x")

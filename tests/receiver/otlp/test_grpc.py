@@ -14,7 +14,7 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from receiver.config import Otlp
 from receiver.errors import Busy, WrongSettings
 from receiver.otlp.grpc import GrpcServer, peer_address
-from receiver.otlp.signal import LOGS, TRACES
+from receiver.signal import LOGS, TRACES
 from tests.receiver.otlp.doors import MAX_BYTES, TOKENS, Doors, through
 from tests.receiver.otlp.requests import event, request, span
 
