@@ -10,8 +10,9 @@ import grpc.aio
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 
 from receiver.config import Address, Otlp, Tls
-from receiver.errors import Busy, ReceiverError, WrongSettings
+from receiver.errors import ReceiverError, WrongSettings
 from receiver.otlp.certificate import Certificate, of_pem
+from receiver.otlp.in_flight import InFlight
 from receiver.otlp.service import RECEIPT, Services
 from receiver.otlp.status import codes_of, retry_info, status_of
 from receiver.signal import SIGNALS, Signal
@@ -35,8 +36,7 @@ class GrpcServer:
     def __init__(self, services: Services, settings: Otlp) -> None:
         """Bind ``otlp.grpc``; WrongSettings when it cannot be had."""
         self._services = services
-        self._in_flight = 0
-        self._in_flight_max = settings.grpc_in_flight_max
+        self._in_flight = InFlight(settings.grpc_in_flight_max, settings.in_flight_max_bytes)
         self._server = grpc.aio.server(
             options=[
                 ("grpc.max_receive_message_length", settings.request_max_bytes),
@@ -75,15 +75,11 @@ class GrpcServer:
 
     async def _export(self, signal: Signal, body: bytes, context: _Context) -> bytes:
         try:
-            if self._in_flight >= self._in_flight_max:
-                raise Busy("too many requests at once")
-            self._in_flight += 1
-            try:
+            with self._in_flight.request() as held:
+                held.add(len(body))
                 service = self._services[signal]
                 caller = service.caller(_metadata(context, "authorization"), _certificate(context))
                 answer = await service.export(signal, body, caller, peer_address(context.peer()))
-            finally:
-                self._in_flight -= 1
         except Exception as error:
             await _refuse(context, error)
             raise

@@ -138,7 +138,7 @@ def test_too_many_at_once_are_told_when_to_come_again(tmp_path: Path) -> None:
 
         doors.service.export = slow  # type: ignore[method-assign]
         first = asyncio.create_task(doors.call(BODY))
-        while doors.grpc._in_flight == 0:
+        while doors.grpc._in_flight.requests == 0:
             await asyncio.sleep(0.01)
         with pytest.raises(grpc.aio.AioRpcError) as refused:
             await doors.call(BODY)
