@@ -19,7 +19,7 @@ from receiver.signal import SIGNALS, Signal
 
 _LOG = logging.getLogger(__name__)
 _CODES = {code.value[0]: code for code in grpc.StatusCode}
-_SERVING = health_pb2.HealthCheckResponse.SERVING
+_HEALTH = {True: health_pb2.HealthCheckResponse.SERVING, False: health_pb2.HealthCheckResponse.NOT_SERVING}
 _KEEP_ALIVE = [
     ("grpc.keepalive_time_ms", 60_000),  # a peer that is gone is noticed
     ("grpc.keepalive_timeout_ms", 20_000),
@@ -57,8 +57,12 @@ class GrpcServer:
     async def start(self) -> None:
         """Begin to take requests."""
         await self._server.start()
+        await self.tell(ready=True)
+
+    async def tell(self, *, ready: bool) -> None:
+        """From now on health checks hear that it serves, or, while nothing can be kept, that it does not."""
         for name in ("", *(signal.service for signal in SIGNALS.values())):
-            await self._health.set(name, _SERVING)
+            await self._health.set(name, _HEALTH[ready])
 
     async def stop(self, grace_s: float) -> None:
         """Take no more requests, and say so to who asks; those begun have *grace_s* to end."""
