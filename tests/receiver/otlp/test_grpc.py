@@ -153,7 +153,7 @@ def test_too_many_at_once_are_told_when_to_come_again(tmp_path: Path) -> None:
 
 
 def test_it_tells_its_health(tmp_path: Path) -> None:
-    """Serving, as a whole and each service; not while nothing can be kept, nor at the end; unknown what is not there."""
+    """Serving, as a whole and each service; not while nothing can be kept, nor at the end; others are unknown."""
 
     async def what(doors: Doors) -> None:
         async with grpc.aio.insecure_channel(f"127.0.0.1:{doors.grpc.port}") as channel:
