@@ -11,7 +11,6 @@ import orjson
 
 from otel_audit.entry import Entry
 from receiver.claims import UNAUTHORISED
-from receiver.errors import Damaged, Unavailable
 from receiver.index import sqlite_query
 from receiver.index.amendment import amended, is_of, restored
 from receiver.index.moment import position_of
@@ -19,7 +18,7 @@ from receiver.index.money import numbers_of
 from receiver.index.port import COUNTED_MAX, Facets, Filed, Page, Total
 from receiver.index.query import Query
 from receiver.index.sqlite_tables import COLUMNS, FILE, MIGRATIONS, columns_of, entry_from, word_text
-from receiver.sqlite import Readers, open_writer
+from receiver.sqlite import MADE_ANEW, Readers, open_writer, writing
 
 _INSERT = (
     f"INSERT INTO entries (id, {', '.join(COLUMNS)}) VALUES (?, {', '.join('?' * len(COLUMNS))})"  # noqa: S608
@@ -166,20 +165,8 @@ class SqliteIndex:
     def _writing(self) -> Iterator[sqlite3.Connection]:
         if self._writer is None:
             raise RuntimeError("this index was opened for reading")
-        with self._lock:
-            try:
-                self._writer.execute("BEGIN IMMEDIATE")
-                yield self._writer
-                self._writer.execute("COMMIT")
-            except sqlite3.OperationalError as error:  # locked, or the disk is full: the same again may work
-                raise Unavailable(f"{FILE} cannot be written: {error}") from error
-            except sqlite3.DatabaseError as error:
-                raise Damaged(
-                    f"{FILE} cannot be written: {error}", "stop, move it away, start: it is made anew"
-                ) from error
-            finally:
-                if self._writer.in_transaction:
-                    self._writer.execute("ROLLBACK")
+        with self._lock, writing(self._writer, FILE, MADE_ANEW) as connection:
+            yield connection
 
 
 def _insert(connection: sqlite3.Connection, entry: Entry, numeric: Sequence[str], number: int | None = None) -> None:

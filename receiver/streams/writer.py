@@ -1,8 +1,6 @@
 """The follower's step: rows of the journal into runs of numbers."""
 
-import sqlite3
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,9 +8,8 @@ import orjson
 
 from otel_audit import wire
 from receiver.claims import UNAUTHORISED
-from receiver.errors import Unavailable
 from receiver.row import Row
-from receiver.sqlite import open_writer
+from receiver.sqlite import MADE_ANEW, open_writer, writing
 from receiver.streams.numbers import Gap, Run, gaps, runs_of
 from receiver.streams.table import FILE, MIGRATIONS, RUNS, WITH_HOLES
 
@@ -46,7 +43,7 @@ class StreamWriter:
 
     def step(self, rows: Sequence[Row]) -> None:
         """Take *rows* and their place in one transaction; a crash in between leaves neither."""
-        with self._writing():
+        with writing(self._db, FILE, MADE_ANEW):
             self._take(rows)
             self._db.execute("INSERT OR REPLACE INTO cursor VALUES (?, ?)", (self._log, rows[-1].seq))
 
@@ -62,27 +59,12 @@ class StreamWriter:
     def heal(self, key: Key, seen: Sequence[tuple[int, int]]) -> None:
         """Take these numbers of a stream into account, which this receiver's journal does not have."""
         if seen:
-            with self._writing():
+            with writing(self._db, FILE, MADE_ANEW):
                 self._add_all(key, seen)
 
     def close(self) -> None:
         """Let go of the file."""
         self._db.close()
-
-    @contextmanager
-    def _writing(self) -> Iterator[None]:
-        """One transaction, whole or not at all."""
-        try:
-            self._db.execute("BEGIN IMMEDIATE")
-            try:
-                yield
-                self._db.execute("COMMIT")
-            except BaseException:
-                if self._db.in_transaction:
-                    self._db.execute("ROLLBACK")
-                raise
-        except sqlite3.OperationalError as error:  # a full or busy disk passes
-            raise Unavailable(f"{FILE} cannot be written: {error}") from error
 
     def _take(self, rows: Iterable[Row]) -> None:
         numbers: dict[Key, list[tuple[int, int]]] = {}
