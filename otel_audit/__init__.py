@@ -30,7 +30,7 @@ from otel_audit._context import bind
 from otel_audit._delivery import Delivery, Statistics
 from otel_audit._recorder import Extra, Recorded, Recorder, Resource
 from otel_audit.entry import Entry
-from otel_audit.errors import AuditError, AuditNotStored, InvalidEvent, NotConfigured
+from otel_audit.errors import AuditError, AuditNotStored, InvalidEvent, NotConfigured, UnseenChange
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -242,6 +242,7 @@ __all__ = [
     "NotConfigured",
     "Recorded",
     "Statistics",
+    "UnseenChange",
     "arecord",
     "audited",
     "bind",

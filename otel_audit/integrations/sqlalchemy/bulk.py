@@ -1,0 +1,167 @@
+"""Statements on audited tables that no flush makes: the rows are read before and after, and told one by one.
+
+``session.execute(update(…))``, ``Query.update()``, ``bulk_insert_mappings()`` and their like come by here, statements
+on a connection, and what a flush does beside its instances: association tables, ``post_update``.
+"""
+
+import weakref
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from sqlalchemy.engine import Connection, Engine
+
+from otel_audit.integrations.audited import Verb
+from otel_audit.integrations.sqlalchemy.inserts import (
+    asking_for_keys,
+    by_row,
+    close,
+    given_by,
+    made,
+    may_meet_others,
+    met,
+)
+from otel_audit.integrations.sqlalchemy.instances import is_writing
+from otel_audit.integrations.sqlalchemy.models import Row, Rows, tables
+from otel_audit.integrations.sqlalchemy.reading import Key, Reader
+
+
+@dataclass(eq=False)
+class _Watch:
+    """A statement under way, and the rows it may touch as they were before; *unseen* says why they are not known."""
+
+    statement: Any
+    rows: Rows
+    verb: Verb
+    reader: Reader
+    before: Mapping[Key, Row] = field(default_factory=dict)
+    unseen: str | None = None
+    #: Whether we asked for what the statement returns.
+    asked: bool = False
+
+
+#: The statement each connection runs now.
+_watched: weakref.WeakKeyDictionary[Connection, _Watch] = weakref.WeakKeyDictionary()
+
+
+def is_watched(connection: Connection) -> bool:
+    """Whether the statement that *connection* runs now is told row by row."""
+    return connection in _watched
+
+
+def _before_execute(
+    connection: Connection, statement: Any, multiparams: Any, params: Any, options: Mapping[str, Any]
+) -> tuple[Any, Any, Any]:
+    if getattr(statement, "is_dml", False):
+        _watched.pop(connection, None)  # one that failed has no other end
+        rows = tables().get(statement.table)
+        if rows is not None and not is_writing(connection, rows.table):
+            parameters = list(multiparams) or ([params] if params else [])
+            watch = _begin(connection, rows, statement, parameters, options)
+            _watched[connection] = watch
+            statement = watch.statement
+    return statement, multiparams, params
+
+
+def _begin(
+    connection: Connection, rows: Rows, statement: Any, parameters: Sequence[Any], options: Mapping[str, Any]
+) -> _Watch:
+    reader = Reader(connection, rows, options)
+    if statement.is_insert:
+        return _begin_insert(connection, rows, statement, parameters, reader)
+    watch = _Watch(statement, rows, "update" if statement.is_update else "delete", reader)
+    before = reader.matching(statement.whereclause, parameters, rows.bulk.max_rows)
+    if before is None:
+        _pass_unseen(watch, f"more than {rows.bulk.max_rows} rows of {rows.table.name}")
+    else:
+        watch.before = before
+    return watch
+
+
+def _begin_insert(
+    connection: Connection, rows: Rows, statement: Any, parameters: Sequence[Any], reader: Reader
+) -> _Watch:
+    watch = _Watch(statement, rows, "create", reader)
+    given = [] if statement.select is not None else given_by(statement, connection, parameters, rows)
+    if len(given) > rows.bulk.max_rows:
+        _pass_unseen(watch, f"more than {rows.bulk.max_rows} rows of {rows.table.name}")
+        return watch
+    if may_meet_others(statement):
+        if statement.select is not None:
+            _pass_unseen(watch, "rows of a SELECT may meet others that are there")
+            return watch
+        watch.before = met(reader, rows, given)
+    watch.statement = asking_for_keys(statement, rows, connection, given)
+    watch.asked = watch.statement is not statement
+    return watch
+
+
+def _pass_unseen(watch: _Watch, why: str) -> None:
+    watch.rows.bulk.refuse(watch.rows.models[0].audited, watch.verb, why)
+    watch.unseen = why
+
+
+def _after_execute(
+    connection: Connection, statement: Any, multiparams: Any, params: Any, options: Any, result: Any
+) -> None:
+    watch = _watched.get(connection)
+    if watch is None or watch.statement is not statement:
+        return
+    del _watched[connection]
+    if watch.unseen is None:
+        after = _read_after(watch, result)
+        _tell(watch, after)
+        _count(watch, after, result)
+    else:
+        _tell_unseen(watch, watch.unseen, result.rowcount)
+    if watch.asked:
+        close(result)
+
+
+def _read_after(watch: _Watch, result: Any) -> Mapping[Key, Row] | None:
+    """The rows as they are now; None where it cannot be told which they are."""
+    if watch.verb != "create":
+        return watch.reader.by_key(watch.before)
+    given = by_row(result.context.compiled_parameters, watch.rows)
+    found = made(watch.reader, watch.rows, result, [] if watch.statement.select is not None else given)
+    # What was met and is passed over is in no answer; what was replaced may have another key by now.
+    return None if found is None else {**watch.reader.by_key(watch.before), **found}
+
+
+def _tell(watch: _Watch, after: Mapping[Key, Row] | None) -> None:
+    """One entry for each row that is another now."""
+    rows = watch.rows
+    for key in [*watch.before, *(key for key in after or {} if key not in watch.before)]:
+        old, new = watch.before.get(key), (after or {}).get(key)
+        if after is None or (new is None and watch.verb == "update"):
+            continue
+        row = old if new is None else new
+        model = None if row is None else rows.model_of(row)
+        if row is None or model is None:
+            continue
+        before, now = None if old is None else model.state(old), None if new is None else model.state(new)
+        if before != now:
+            whole: Verb = "create" if old is None else "delete" if new is None else "update"
+            model.audited.tell("update" if rows.is_part(model) else whole, rows.identity(row), before, now)
+
+
+def _count(watch: _Watch, after: Mapping[Key, Row] | None, result: Any) -> None:
+    """What was touched and could not be told is said, or refused."""
+    if after is None:
+        _tell_unseen(watch, "their keys are not known: give them, or a unique value", result.rowcount)
+    elif watch.verb == "update" and len(after) < len(watch.before):
+        _tell_unseen(watch, "their primary keys were changed", len(watch.before) - len(after))
+    elif watch.verb != "create" and not result.context.executemany and result.rowcount > len(watch.before):
+        _tell_unseen(watch, "others had changed them meanwhile", result.rowcount - len(watch.before))
+
+
+def _tell_unseen(watch: _Watch, why: str, rows: int) -> None:
+    if rows:
+        watch.rows.bulk.tell(watch.rows.models[0].audited, watch.verb, why, None if rows < 0 else rows)
+
+
+#: Each with whether it gives the statement back.
+LISTENERS: tuple[tuple[Any, str, Callable[..., Any], bool], ...] = (
+    (Engine, "before_execute", _before_execute, True),
+    (Engine, "after_execute", _after_execute, False),
+)
