@@ -18,8 +18,8 @@ from sqlalchemy.orm import Session, load_only
 from otel_audit import UnseenChange, _transaction
 from otel_audit.entry import Entry
 from otel_audit.errors import NotConfigured
+from otel_audit.integrations.sql import changes_in
 from otel_audit.integrations.sqlalchemy import Audited, audit_models, models
-from otel_audit.integrations.sqlalchemy.text import changes_in
 from otel_audit.testing import capture
 from tests.sdk.integrations.shop_models import Base, Category, Clerk, Customer, Line, Person, Product, Stock, Tag, tags
 
