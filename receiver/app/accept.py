@@ -76,9 +76,11 @@ async def _serve(settings: Settings) -> None:
         while not ended.is_set():
             await asyncio.to_thread(journal.look)
             await _try_again(accept, telling)
+            health = _health(journal.problem, accept, drain)
+            await doors.tell(ready=health["ready"])
             state.set(
                 log=journal.log,
-                **_health(journal.problem, accept, drain),
+                **health,
                 **service.counts(),
                 **doors.facts(),
                 **_sizes(settings, spool),
@@ -150,6 +152,10 @@ class _Doors:
         await self._http.start()
         await self._grpc.start()
         return {"grpc": self._grpc.port, "http": self._http.port}
+
+    async def tell(self, *, ready: bool) -> None:
+        """What health checks hear from now on."""
+        await self._grpc.tell(ready=ready)
 
     def facts(self) -> dict[str, Any]:
         """What came in."""

@@ -10,15 +10,16 @@ import grpc.aio
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 
 from receiver.config import Address, Otlp, Tls
-from receiver.errors import Busy, ReceiverError, WrongSettings
+from receiver.errors import ReceiverError, WrongSettings
 from receiver.otlp.certificate import Certificate, of_pem
+from receiver.otlp.in_flight import InFlight
 from receiver.otlp.service import RECEIPT, Services
 from receiver.otlp.status import codes_of, retry_info, status_of
 from receiver.signal import SIGNALS, Signal
 
 _LOG = logging.getLogger(__name__)
 _CODES = {code.value[0]: code for code in grpc.StatusCode}
-_SERVING = health_pb2.HealthCheckResponse.SERVING
+_HEALTH = {True: health_pb2.HealthCheckResponse.SERVING, False: health_pb2.HealthCheckResponse.NOT_SERVING}
 _KEEP_ALIVE = [
     ("grpc.keepalive_time_ms", 60_000),  # a peer that is gone is noticed
     ("grpc.keepalive_timeout_ms", 20_000),
@@ -35,8 +36,7 @@ class GrpcServer:
     def __init__(self, services: Services, settings: Otlp) -> None:
         """Bind ``otlp.grpc``; WrongSettings when it cannot be had."""
         self._services = services
-        self._in_flight = 0
-        self._in_flight_max = settings.grpc_in_flight_max
+        self._in_flight = InFlight(settings.grpc_in_flight_max, settings.in_flight_max_bytes)
         self._server = grpc.aio.server(
             options=[
                 ("grpc.max_receive_message_length", settings.request_max_bytes),
@@ -57,8 +57,12 @@ class GrpcServer:
     async def start(self) -> None:
         """Begin to take requests."""
         await self._server.start()
+        await self.tell(ready=True)
+
+    async def tell(self, *, ready: bool) -> None:
+        """From now on health checks hear that it serves, or, while nothing can be kept, that it does not."""
         for name in ("", *(signal.service for signal in SIGNALS.values())):
-            await self._health.set(name, _SERVING)
+            await self._health.set(name, _HEALTH[ready])
 
     async def stop(self, grace_s: float) -> None:
         """Take no more requests, and say so to who asks; those begun have *grace_s* to end."""
@@ -75,15 +79,11 @@ class GrpcServer:
 
     async def _export(self, signal: Signal, body: bytes, context: _Context) -> bytes:
         try:
-            if self._in_flight >= self._in_flight_max:
-                raise Busy("too many requests at once")
-            self._in_flight += 1
-            try:
+            with self._in_flight.request() as held:
+                held.add(len(body))
                 service = self._services[signal]
                 caller = service.caller(_metadata(context, "authorization"), _certificate(context))
                 answer = await service.export(signal, body, caller, peer_address(context.peer()))
-            finally:
-                self._in_flight -= 1
         except Exception as error:
             await _refuse(context, error)
             raise
