@@ -24,6 +24,8 @@ from otel_audit.integrations.sqlalchemy.inserts import (
 from otel_audit.integrations.sqlalchemy.instances import is_writing
 from otel_audit.integrations.sqlalchemy.models import Row, Rows, tables
 from otel_audit.integrations.sqlalchemy.reading import Key, Reader
+from otel_audit.integrations.sqlalchemy.statement import target_of
+from otel_audit.integrations.sqlalchemy.telling import tell
 
 
 @dataclass(eq=False)
@@ -44,17 +46,18 @@ class _Watch:
 _watched: weakref.WeakKeyDictionary[Connection, _Watch] = weakref.WeakKeyDictionary()
 
 
-def is_watched(connection: Connection) -> bool:
-    """Whether the statement that *connection* runs now is told row by row."""
-    return connection in _watched
+def is_watched(connection: Connection, statement: object) -> bool:
+    """Whether *statement*, which *connection* runs now, is told row by row."""
+    watch = _watched.get(connection)
+    return watch is not None and watch.statement is statement
 
 
 def _before_execute(
     connection: Connection, statement: Any, multiparams: Any, params: Any, options: Mapping[str, Any]
 ) -> tuple[Any, Any, Any]:
+    _watched.pop(connection, None)  # one that failed has no other end
     if getattr(statement, "is_dml", False):
-        _watched.pop(connection, None)  # one that failed has no other end
-        rows = tables().get(statement.table)
+        rows = tables().get(target_of(statement))
         if rows is not None and not is_writing(connection, rows.table):
             parameters = list(multiparams) or ([params] if params else [])
             watch = _begin(connection, rows, statement, parameters, options)
@@ -110,7 +113,8 @@ def _after_execute(
     del _watched[connection]
     if watch.unseen is None:
         after = _read_after(watch, result)
-        _tell(watch, after)
+        if after is not None:
+            tell(watch.rows, watch.verb, watch.before, after)
         _count(watch, after, result)
     else:
         _tell_unseen(watch, watch.unseen, result.rowcount)
@@ -126,23 +130,6 @@ def _read_after(watch: _Watch, result: Any) -> Mapping[Key, Row] | None:
     found = made(watch.reader, watch.rows, result, [] if watch.statement.select is not None else given)
     # What was met and is passed over is in no answer; what was replaced may have another key by now.
     return None if found is None else {**watch.reader.by_key(watch.before), **found}
-
-
-def _tell(watch: _Watch, after: Mapping[Key, Row] | None) -> None:
-    """One entry for each row that is another now."""
-    rows = watch.rows
-    for key in [*watch.before, *(key for key in after or {} if key not in watch.before)]:
-        old, new = watch.before.get(key), (after or {}).get(key)
-        if after is None or (new is None and watch.verb == "update"):
-            continue
-        row = old if new is None else new
-        model = None if row is None else rows.model_of(row)
-        if row is None or model is None:
-            continue
-        before, now = None if old is None else model.state(old), None if new is None else model.state(new)
-        if before != now:
-            whole: Verb = "create" if old is None else "delete" if new is None else "update"
-            model.audited.tell("update" if rows.is_part(model) else whole, rows.identity(row), before, now)
 
 
 def _count(watch: _Watch, after: Mapping[Key, Row] | None, result: Any) -> None:

@@ -25,7 +25,7 @@ def may_meet_others(statement: Any) -> bool:
 
 def asking_for_keys(statement: Any, rows: Rows, connection: Connection, given: Sequence[Given]) -> Any:
     """*statement*, asked to return primary keys where nothing else tells them and the database can."""
-    if statement._returning or (given and all(_has(row, rows.key) for row in given)):
+    if statement._returning or statement._return_defaults or (given and all(_has(row, rows.key) for row in given)):
         return statement
     many = len(given) > 1 or statement.select is not None
     can = connection.dialect.insert_executemany_returning if many else connection.dialect.insert_returning
@@ -74,9 +74,9 @@ def made(reader: Reader, rows: Rows, result: CursorResult[Any], given: Sequence[
         return reader.by_key(returned)
     if given and all(_has(row, rows.key) for row in given):
         return reader.by_key(tuple(row[column.key] for column in rows.key) for row in given)
-    key = _key_of_one(result)
-    if key is not None:
-        return reader.by_key([key])
+    keys = _known_keys(result)
+    if keys is not None:
+        return reader.by_key(keys)
     if given and all(any(_has(row, unique) for unique in _unique(rows)) for row in given):
         return met(reader, rows, given)
     return None
@@ -105,15 +105,16 @@ def _is_partial(index: Any) -> bool:
     return any(each.get("where") is not None for each in options) or len(index.columns) != len(index.expressions)
 
 
-def _key_of_one(result: CursorResult[Any]) -> Key | None:
-    """The primary key of the only row, where SQLAlchemy has found it out."""
+def _known_keys(result: CursorResult[Any]) -> list[Key] | None:
+    """The primary keys of the rows, where SQLAlchemy has found them out."""
     context: Any = result.context
-    if context.executemany or not context.isinsert or context.compiled.statement.select is not None:
-        return None
-    if may_meet_others(context.compiled.statement) or context.compiled.statement._returning:
+    statement = context.compiled.statement
+    if may_meet_others(statement) or statement._returning or statement.select is not None or statement._multi_values:
         return None  # what the driver calls the last id may be an earlier statement's
-    key = None if context.compiled.statement._multi_values else result.inserted_primary_key
-    return None if key is None or None in tuple(key) else tuple(key)
+    if context.executemany and not statement._return_defaults:
+        return None
+    keys = [tuple(key) for key in result.inserted_primary_key_rows if key is not None]
+    return None if any(None in key for key in keys) or not keys else keys
 
 
 def _returned(result: CursorResult[Any], rows: Rows) -> list[Key] | None:

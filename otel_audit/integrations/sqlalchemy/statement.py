@@ -19,3 +19,13 @@ def changes(statement: str, context: Any) -> bool:
     if _WRAPS.match(statement):
         return _CHANGES.search(statement) is not None
     return _READS.match(statement) is None
+
+
+def target_of(statement: Any) -> Any:
+    """The table that an INSERT, UPDATE or DELETE is for.
+
+    A bulk statement on a class of several tables is one object for all of them; the ORM notes which is meant.
+    """
+    noted = statement._annotations
+    target = noted.get("_emit_insert_table", noted.get("_emit_update_table"))
+    return statement.table if target is None else target

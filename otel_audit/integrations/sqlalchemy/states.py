@@ -7,7 +7,7 @@ from sqlalchemy import event
 from sqlalchemy.orm import Mapper
 
 from otel_audit.integrations.audited import Audited, Unseen, read_bulk, read_models
-from otel_audit.integrations.sqlalchemy import bulk, instances, text
+from otel_audit.integrations.sqlalchemy import bulk, cascade, instances, text
 from otel_audit.integrations.sqlalchemy.models import choose, forget_derived
 from otel_audit.integrations.sqlalchemy.transactions import install
 
@@ -28,7 +28,12 @@ def audit_models(
     """
     choose(read_models(models), read_bulk(bulk_max_rows, unseen))
     install()
-    for target, name, listener in (*instances.LISTENERS, *text.LISTENERS, (Mapper, "after_configured", forget_derived)):
+    for target, name, listener in (
+        *instances.LISTENERS,
+        *cascade.LISTENERS,
+        *text.LISTENERS,
+        (Mapper, "after_configured", forget_derived),
+    ):
         if not event.contains(target, name, listener):
             event.listen(target, name, listener)
     for target, name, listener, gives_back in bulk.LISTENERS:

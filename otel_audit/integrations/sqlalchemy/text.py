@@ -25,7 +25,7 @@ def _before_cursor_execute(
         return
     by_name = {rows.table.name.lower(): rows for rows in audited.values()}
     changes = [(by_name[name], verb) for verb, name in changes_in(statement) if name in by_name]
-    if is_watched(connection):
+    if context is not None and is_watched(connection, context.invoked_statement):
         changes = changes[:-1]  # the statement itself, which stands behind what it begins with
     for rows, verb in changes:
         rows.bulk.refuse(rows.models[0].audited, verb, WHY)

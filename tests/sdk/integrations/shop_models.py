@@ -102,3 +102,30 @@ class Stock(Base):
     sku: Mapped[str] = mapped_column(String(20))
     place: Mapped[str] = mapped_column(String(20), server_default="main")
     amount: Mapped[int] = mapped_column(default=0)
+
+
+class Parcel(Base):
+    """The database takes parcels along with what they are in, and forgets who packed them."""
+
+    __tablename__ = "parcels"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    inside: Mapped[int | None] = mapped_column(ForeignKey("parcels.id", ondelete="CASCADE"))
+    carrier_id: Mapped[int | None] = mapped_column(ForeignKey("carriers.id", ondelete="CASCADE"))
+    packer_id: Mapped[int | None] = mapped_column(ForeignKey("packers.id", ondelete="SET NULL"))
+
+
+class Carrier(Base):
+    __tablename__ = "carriers"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    country_id: Mapped[int | None] = mapped_column(ForeignKey("countries.id", ondelete="CASCADE"))
+    parcels: Mapped[list[Parcel]] = relationship(passive_deletes=True)
+
+
+class Country(Base):
+    __tablename__ = "countries"
+    id: Mapped[int] = mapped_column(primary_key=True)
+
+
+class Packer(Base):
+    __tablename__ = "packers"
+    id: Mapped[int] = mapped_column(primary_key=True)

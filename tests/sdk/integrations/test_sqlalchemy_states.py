@@ -21,7 +21,22 @@ from otel_audit.errors import NotConfigured
 from otel_audit.integrations.sql import changes_in
 from otel_audit.integrations.sqlalchemy import Audited, audit_models, models
 from otel_audit.testing import capture
-from tests.sdk.integrations.shop_models import Base, Category, Clerk, Customer, Line, Person, Product, Stock, Tag, tags
+from tests.sdk.integrations.shop_models import (
+    Base,
+    Carrier,
+    Category,
+    Clerk,
+    Country,
+    Customer,
+    Line,
+    Packer,
+    Parcel,
+    Person,
+    Product,
+    Stock,
+    Tag,
+    tags,
+)
 
 PRODUCT = Audited("product", leave_out=("touched",))
 
@@ -38,6 +53,7 @@ def postgres(postgres_url: str) -> Iterator[Engine]:
 @pytest.fixture(scope="module")
 def lite() -> Iterator[Engine]:
     engine = create_engine("sqlite://")
+    event.listen(engine, "connect", lambda connection, _: connection.execute("PRAGMA foreign_keys = ON"))
     Base.metadata.create_all(engine)
     yield engine
     engine.dispose()
@@ -430,6 +446,89 @@ def test_a_replaced_row_is_gone_and_another_is_there(lite: Engine, engine: Engin
         ("product.delete.success", "2"),
         ("product.create.success", "9"),
     ]
+
+
+def test_bulk_inserts_of_a_subclass_are_told_table_by_table(engine: Engine):
+    """The row of the base class is the entity; what the subclass's table adds is an update of it."""
+    audit_models({Customer: "customer"})
+    with Session(engine) as session, capture() as entries:
+        session.execute(insert(Customer), [{"name": "Ann", "points": 1}, {"name": "Bob", "points": 2}])
+        session.execute(update(Customer).where(Customer.points == 2).values(points=3))
+        session.commit()
+    assert [each.action for each in entries] == ["customer.create.success"] * 2 + ["customer.update.success"] * 3
+    assert _changed(entries[4]) == {"points": (2, 3)}
+    assert {each.resource_id for each in entries[:2]} == {each.resource_id for each in entries[2:4]}
+
+
+def _parcels(session: Session) -> None:
+    session.add_all([Country(id=1), Packer(id=1)])
+    session.flush()
+    session.add(Carrier(id=1, country_id=1))
+    session.flush()
+    session.add_all([Parcel(id=1, carrier_id=1, packer_id=1), Parcel(id=2, packer_id=1)])
+    session.flush()
+    session.add(Parcel(id=3, inside=1))
+    session.flush()
+    session.add(Parcel(id=4, inside=3))
+    session.commit()
+
+
+@pytest.mark.parametrize("way", ["statement", "instance", "far away"])
+def test_what_the_database_takes_along_is_told(engine: Engine, way: str):
+    """ON DELETE CASCADE over several levels and tables that are not audited themselves."""
+    audit_models({Parcel: "parcel"})
+    with Session(engine) as session, capture() as entries:
+        _parcels(session)
+        entries.clear()
+        match way:
+            case "statement":
+                session.execute(delete(Carrier).where(Carrier.id == 1))
+            case "instance":
+                session.delete(session.get_one(Carrier, 1))
+            case "far away":
+                session.execute(delete(Country))
+        session.commit()
+        assert list(session.scalars(select(Parcel.id))) == [2]
+    assert sorted((each.action, each.resource_id) for each in entries) == [
+        ("parcel.delete.success", each) for each in "134"
+    ]
+    assert {each.previous_state["carrier_id"] for each in entries} == {1, None}
+
+
+def test_what_the_database_sets_to_null_is_told(engine: Engine):
+    """And what is beyond the bound is refused before anything is deleted."""
+    audit_models({Parcel: "parcel"})
+    with Session(engine) as session, capture() as entries:
+        _parcels(session)
+        entries.clear()
+        session.execute(delete(Packer))
+        session.commit()
+        assert sorted((str(each.resource_id), _changed(each)) for each in entries) == [
+            ("1", {"packer_id": (1, None)}),
+            ("2", {"packer_id": (1, None)}),
+        ]
+        audit_models({Parcel: "parcel"}, bulk_max_rows=1)
+        with pytest.raises(UnseenChange, match="a deletion in countries takes more than 1 rows along"):
+            session.execute(delete(Country))
+        session.rollback()
+        audit_models({Parcel: "parcel"}, bulk_max_rows=1, unseen="record")
+        session.execute(delete(Country))
+        session.commit()
+    assert (entries[-1].action, entries[-1].metadata["rows"]) == ("parcel.delete.success", None)
+
+
+def test_a_failed_statement_hides_nothing_that_follows(session: Session):
+    """What was read for it is forgotten, and text is still noticed."""
+    session.add_all([Product(id=1, sku="S1"), Product(id=2, sku="S2")])
+    session.commit()
+    with capture() as entries:
+        with pytest.raises(IntegrityError), session.begin_nested():
+            session.execute(update(Product).values(sku="S1"))
+        with pytest.raises(UnseenChange), session.begin_nested():
+            session.connection().exec_driver_sql("UPDATE products SET name = 'mug'")
+        session.execute(update(Product).where(Product.id == 1).values(title="jug"))
+        session.commit()
+    assert [(each.action, each.resource_id) for each in entries] == [("product.update.success", "1")]
 
 
 # -- what cannot be told ---------------------------------------------------------------------------------------
