@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cache
 from typing import Any, Literal
 
 import otel_audit
@@ -44,8 +45,7 @@ class Audited:
 
     def action(self, verb: Verb) -> str:
         """The name of a change that succeeded."""
-        key = f"{self.resource}.{verb}"
-        return f"{key}.{results_of(key)[0]}"
+        return _success_of(f"{self.resource}.{verb}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +74,11 @@ class Bulk:
             severity="warning",
             metadata={"unseen": True, "rows": rows, "resource_type": audited.resource_type},
         )
+
+
+@cache
+def _success_of(action: str) -> str:
+    return f"{action}.{results_of(action)[0]}"
 
 
 def read_bulk(max_rows: int, unseen: str) -> Bulk:

@@ -131,7 +131,7 @@ def _former(state: InstanceState[Any], name: str) -> Any:
 
 def _now(model: Model, state: InstanceState[Any], connection: Connection, names: Iterable[str]) -> State:
     """The new state of *names*; what the database has decided is read."""
-    values = {name: state.dict.get(name, _default(model, state, name)) for name in names}
+    values = {name: state.dict[name] if name in state.dict else _default(model, state, name) for name in names}
     missing = [name for name, value in values.items() if value is _UNKNOWN or isinstance(value, ClauseElement)]
     if missing:
         mapper: Any = state.mapper
