@@ -4,7 +4,6 @@
 on a connection, and what a flush does beside its instances: association tables, ``post_update``.
 """
 
-import weakref
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -26,6 +25,7 @@ from otel_audit.integrations.sqlalchemy.models import Row, Rows, tables
 from otel_audit.integrations.sqlalchemy.reading import Key, Reader
 from otel_audit.integrations.sqlalchemy.statement import target_of
 from otel_audit.integrations.sqlalchemy.telling import tell
+from otel_audit.integrations.sqlalchemy.under_way import UnderWay
 
 
 @dataclass(eq=False)
@@ -42,27 +42,24 @@ class _Watch:
     asked: bool = False
 
 
-#: The statement each connection runs now.
-_watched: weakref.WeakKeyDictionary[Connection, _Watch] = weakref.WeakKeyDictionary()
+_watched: UnderWay[_Watch] = UnderWay()
 
 
 def is_watched(connection: Connection, statement: object) -> bool:
     """Whether *statement*, which *connection* runs now, is told row by row."""
-    watch = _watched.get(connection)
-    return watch is not None and watch.statement is statement
+    return _watched.is_running(connection, statement)
 
 
 def _before_execute(
     connection: Connection, statement: Any, multiparams: Any, params: Any, options: Mapping[str, Any]
 ) -> tuple[Any, Any, Any]:
-    _watched.pop(connection, None)  # one that failed has no other end
     if getattr(statement, "is_dml", False):
         rows = tables().get(target_of(statement))
         if rows is not None and not is_writing(connection, rows.table):
             parameters = list(multiparams) or ([params] if params else [])
             watch = _begin(connection, rows, statement, parameters, options)
-            _watched[connection] = watch
             statement = watch.statement
+            _watched.begin(connection, statement, watch)
     return statement, multiparams, params
 
 
@@ -107,10 +104,9 @@ def _pass_unseen(watch: _Watch, why: str) -> None:
 def _after_execute(
     connection: Connection, statement: Any, multiparams: Any, params: Any, options: Any, result: Any
 ) -> None:
-    watch = _watched.get(connection)
-    if watch is None or watch.statement is not statement:
+    watch = _watched.end(connection, statement)
+    if watch is None:
         return
-    del _watched[connection]
     if watch.unseen is None:
         after = _read_after(watch, result)
         if after is not None:

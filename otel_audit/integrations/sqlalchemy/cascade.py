@@ -1,6 +1,5 @@
 """Rows the database itself changes when others are deleted: ``ON DELETE CASCADE``, ``SET NULL`` and ``SET DEFAULT``."""
 
-import weakref
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -11,6 +10,7 @@ from sqlalchemy.sql.selectable import FromClause
 from otel_audit.integrations.sqlalchemy.models import Row, Rows, tables
 from otel_audit.integrations.sqlalchemy.reading import Key, Reader
 from otel_audit.integrations.sqlalchemy.telling import tell
+from otel_audit.integrations.sqlalchemy.under_way import UnderWay
 
 _ACTIONS = frozenset({"CASCADE", "SET NULL", "SET DEFAULT"})
 
@@ -66,7 +66,19 @@ class Cascade:
             for each in parameters or [{}]:
                 if not self._take(constraint, holding.in_(referred), each):
                     return None
+        self._forget_own(statement, parameters)
         return self._found
+
+    def _forget_own(self, statement: Any, parameters: Sequence[Mapping[str, Any]]) -> None:
+        """What the statement deletes itself is told of it, though other rows of its table take it along too."""
+        found = self._found.get(statement.table)
+        if not found:
+            return
+        own = select(*statement.table.primary_key.columns)
+        own = own if statement.whereclause is None else own.where(statement.whereclause)
+        for each in parameters or [{}]:
+            for key in self._connection.execute(own, dict(each)):
+                found.pop(tuple(key), None)
 
     def _take(self, constraint: ForeignKeyConstraint, criterion: Any, parameters: Mapping[str, Any]) -> bool:
         """Follow the rows that refer by *constraint* as *criterion* says; whether all was within the bound."""
@@ -99,11 +111,10 @@ def _key(table: Table, row: Row) -> Key:
 class _Taken(NamedTuple):
     """The rows that a DELETE under way will take along; None where they are too many."""
 
-    statement: Any
     rows: Mapping[Table, Mapping[Key, Row]] | None
 
 
-_taken: weakref.WeakKeyDictionary[Connection, _Taken] = weakref.WeakKeyDictionary()
+_taken: UnderWay[_Taken] = UnderWay()
 _derived: tuple[object, Paths] = (None, {})
 
 
@@ -117,7 +128,6 @@ def _paths() -> Paths:
 
 
 def _before_execute(connection: Connection, statement: Any, multiparams: Any, params: Any, options: Any) -> None:
-    _taken.pop(connection, None)
     if not getattr(statement, "is_delete", False) or statement.table not in _paths():
         return
     audited = _first_audited(statement.table)
@@ -126,16 +136,15 @@ def _before_execute(connection: Connection, statement: Any, multiparams: Any, pa
     )
     if found is None:
         audited.bulk.refuse(audited.models[0].audited, "delete", _why(statement, audited))
-    _taken[connection] = _Taken(statement, found)
+    _taken.begin(connection, statement, _Taken(found))
 
 
 def _after_execute(
     connection: Connection, statement: Any, multiparams: Any, params: Any, options: Mapping[str, Any], result: Any
 ) -> None:
-    taken = _taken.get(connection)
-    if taken is None or taken.statement is not statement:
+    taken = _taken.end(connection, statement)
+    if taken is None:
         return
-    del _taken[connection]
     if taken.rows is None:
         audited = _first_audited(statement.table)
         audited.bulk.tell(audited.models[0].audited, "delete", _why(statement, audited), None)

@@ -1,6 +1,6 @@
 """Which models are audited, and what that makes of a table's rows."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -120,18 +120,15 @@ _chosen = _Chosen()
 
 def choose(models: Mapping[Any, Audited], bulk: Bulk) -> None:
     """From here on *models* are audited; NotConfigured for what is neither mapped nor a table."""
+    problems = [problem for model, audited in models.items() for problem in _problems(model, audited)]
+    if problems:
+        raise NotConfigured("; ".join(problems))
     for model, audited in models.items():
         if isinstance(model, Table):
-            if not len(model.primary_key.columns):
-                raise NotConfigured(f"{model.name} has no primary key: its rows cannot be told apart")
             _chosen.plain[model] = (audited, bulk)
-            continue
-        mapper = inspect(model, raiseerr=False)
-        if not isinstance(mapper, Mapper):
-            raise NotConfigured(f"{model!r} is neither a mapped class nor a Table")
-        _chosen.classes[mapper] = (audited, bulk)
+        else:
+            _chosen.classes[inspect(model)] = (audited, bulk)
     forget_derived()
-    _complain_of_names(models)
 
 
 def choose_none() -> None:
@@ -191,11 +188,15 @@ def _tables_of(mapper: Mapper[Any]) -> Iterable[Table]:
     return [table for table in mapper.tables if isinstance(table, Table)]
 
 
-def _complain_of_names(models: Mapping[Any, Audited]) -> None:
-    """A name left out that no model has hides a mistake: what was meant would be told."""
-    wrong = []
-    for model, audited in models.items():
-        known = set(model.columns.keys()) if isinstance(model, Table) else set(inspect(model).column_attrs.keys())
-        wrong += [f"{model!r} has no column {name!r} to leave out" for name in audited.leave_out if name not in known]
-    if wrong:
-        raise NotConfigured("; ".join(wrong))
+def _problems(model: Any, audited: Audited) -> Iterator[str]:
+    """What keeps *model* from being audited. A name left out that it has not would tell what was meant to stay out."""
+    if isinstance(model, Table):
+        if not len(model.primary_key.columns):
+            yield f"{model.name} has no primary key: its rows cannot be told apart"
+        known = set(model.columns.keys())
+    elif isinstance(inspect(model, raiseerr=False), Mapper):
+        known = set(inspect(model).column_attrs.keys()) if audited.leave_out else set()
+    else:
+        yield f"{model!r} is neither a mapped class nor a Table"
+        return
+    yield from (f"{model!r} has no column {name!r} to leave out" for name in audited.leave_out if name not in known)

@@ -1,6 +1,5 @@
 """SQL text and statements within statements that change audited tables: nobody can tell their rows one by one."""
 
-import weakref
 from collections.abc import Callable
 from typing import Any
 
@@ -11,15 +10,15 @@ from otel_audit.integrations.audited import Verb
 from otel_audit.integrations.sql import WHY, changes_in
 from otel_audit.integrations.sqlalchemy.bulk import is_watched
 from otel_audit.integrations.sqlalchemy.models import Rows, tables
+from otel_audit.integrations.sqlalchemy.under_way import UnderWay
 
 #: What each connection's statement of text is about to change.
-_changing: weakref.WeakKeyDictionary[Connection, list[tuple[Rows, Verb]]] = weakref.WeakKeyDictionary()
+_changing: UnderWay[list[tuple[Rows, Verb]]] = UnderWay()
 
 
 def _before_cursor_execute(
     connection: Connection, cursor: Any, statement: str, parameters: Any, context: Any, executemany: bool
 ) -> None:
-    _changing.pop(connection, None)
     audited = tables()
     if not audited or not _may_hide(context):
         return
@@ -30,13 +29,13 @@ def _before_cursor_execute(
     for rows, verb in changes:
         rows.bulk.refuse(rows.models[0].audited, verb, WHY)
     if changes:
-        _changing[connection] = changes
+        _changing.begin(connection, cursor, changes)
 
 
 def _after_cursor_execute(
     connection: Connection, cursor: Any, statement: str, parameters: Any, context: Any, executemany: bool
 ) -> None:
-    changes = _changing.pop(connection, None) or []
+    changes = _changing.end(connection, cursor) or []
     for rows, verb in changes:
         touched = cursor.rowcount if len(changes) == 1 else -1
         if touched:

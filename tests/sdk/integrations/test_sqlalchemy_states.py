@@ -9,7 +9,23 @@ from typing import Any
 
 import orjson
 import pytest
-from sqlalchemy import Engine, bindparam, create_engine, delete, event, insert, literal, select, text, union_all, update
+from sqlalchemy import (
+    Column,
+    Engine,
+    MetaData,
+    Table,
+    Text,
+    bindparam,
+    create_engine,
+    delete,
+    event,
+    insert,
+    literal,
+    select,
+    text,
+    union_all,
+    update,
+)
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession, create_async_engine
@@ -495,6 +511,17 @@ def test_what_the_database_takes_along_is_told(engine: Engine, way: str):
     assert {each.previous_state["carrier_id"] for each in entries} == {1, None}
 
 
+def test_what_is_deleted_twice_over_is_told_once(engine: Engine):
+    """A row that the statement deletes, and that the database would take along with another."""
+    audit_models({Parcel: "parcel"})
+    with Session(engine) as session, capture() as entries:
+        _parcels(session)
+        entries.clear()
+        session.execute(delete(Parcel).where(Parcel.id.in_([1, 3])))
+        session.commit()
+    assert sorted(str(each.resource_id) for each in entries) == ["1", "3", "4"]
+
+
 def test_what_the_database_sets_to_null_is_told(engine: Engine):
     """And what is beyond the bound is refused before anything is deleted."""
     audit_models({Parcel: "parcel"})
@@ -515,6 +542,27 @@ def test_what_the_database_sets_to_null_is_told(engine: Engine):
         session.execute(delete(Country))
         session.commit()
     assert (entries[-1].action, entries[-1].metadata["rows"]) == ("parcel.delete.success", None)
+
+
+def test_a_statement_that_runs_others_is_told_all_the_same(session: Session):
+    """A listener of the application changes another row of the table meanwhile."""
+    session.add_all([Product(id=1, title="cup"), Product(id=2, title="cup"), Product(id=3, title="cup")])
+    session.commit()
+    done: list[bool] = []
+
+    @event.listens_for(session.connection(), "before_execute")
+    def meanwhile(connection: Any, statement: Any, *_: Any) -> None:
+        if getattr(statement, "is_update", False) and not done:
+            done.append(True)
+            connection.execute(update(Product).where(Product.id == 2).values(title="mug"))
+
+    with capture() as entries:
+        session.execute(update(Product).where(Product.id == 1).values(title="jug"))
+        session.commit()
+    assert [(each.resource_id, _changed(each)) for each in entries] == [
+        ("2", {"title": ("cup", "mug")}),
+        ("1", {"title": ("cup", "jug")}),
+    ]
 
 
 def test_a_failed_statement_hides_nothing_that_follows(session: Session):
@@ -696,18 +744,20 @@ def test_uuids_are_found_again(engine: Engine):
     assert len(entries) == 2
 
 
+@pytest.mark.parametrize("engine", ["lite"], indirect=True)
 @pytest.mark.parametrize(
     ("models_", "more", "problem"),
     [
-        ({int: "x"}, {}, "neither a mapped class nor a Table"),
+        ({int: "x", Product: "product"}, {}, "neither a mapped class nor a Table"),
+        ({Table("log", MetaData(), Column("line", Text)): "log"}, {}, "log has no primary key"),
         ({Product: "Product!"}, {}, "resource in lower case"),
         ({Product: Audited("product", leave_out=("secret",))}, {}, "no column 'secret' to leave out"),
         ({Product: "product"}, {"bulk_max_rows": 0}, "bulk_max_rows must be a positive whole number, not 0"),
         ({Product: "product"}, {"unseen": "ignore"}, "unseen must be one of refuse, record, not 'ignore'"),
     ],
 )
-def test_what_is_asked_for_wrongly_is_named(models_: Any, more: Any, problem: str):
+def test_what_is_asked_for_wrongly_is_named(engine: Engine, models_: Any, more: Any, problem: str):
     """At the call, before anything is audited."""
     with pytest.raises(NotConfigured, match=problem):
         audit_models(models_, **more)
-    models.choose_none()
+    assert models.tables() == {}
