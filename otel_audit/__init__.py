@@ -152,7 +152,7 @@ async def arecord(
 
 
 def change(
-    action: str,
+    action: str | catalog.Event,
     resource: Resource | None = None,
     *,
     before: Any = None,
@@ -165,9 +165,14 @@ def change(
     """A context manager around a change: records ``<action>.success`` with both states at its end.
 
     When the body raises, records ``<action>.failed`` with the error's type and message instead, and lets it pass.
-    (The results are those the catalogue names for *action*.) The body sets ``.after``, ``.reason``, ``.metadata`` or
+    (The results are those the catalogue names for *action*; an event of the catalogue stands for its action, whatever
+    its result.) The body sets ``.after``, ``.reason``, ``.metadata`` or
     ``.resource`` on what it is given; *before* and *after* may be callables, asked at the beginning and at the end.
     """
+    if isinstance(action, catalog.Event):
+        said = {"before": before, "after": after, "reason": reason, "metadata": metadata, **extra}
+        arguments = action.arguments(resource=resource, guarantee=guarantee, **said)
+        return change(**arguments | {"action": action.key})
     return _change.change(record, action, resource, before, after, reason, metadata, guarantee=guarantee, **extra)
 
 

@@ -40,6 +40,11 @@ class Event:
     metadata: Mapping[str, Any]
     more: More = field(default_factory=More)
 
+    @property
+    def key(self) -> str:
+        """The action without its result."""
+        return self.action.rpartition(".")[0]
+
     def arguments(self, **said: Any) -> dict[str, Any]:
         """The arguments of ``record()``; what is *said* there as well wins, and metadata of both stands."""
         own = {**self.more, "resource": self.resource}

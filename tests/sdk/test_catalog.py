@@ -161,3 +161,21 @@ def test_a_near_miss_is_warned_about_once_in_development(caplog: pytest.LogCaptu
     assert len(entries) == 3
     [warning] = [each for each in caplog.records if "nearly one" in each.message]
     assert (warning.action, warning.nearest) == ("order.create.succes", "order.create.success")  # type: ignore[attr-defined]
+
+
+def test_a_change_may_be_one_of_the_catalogue():
+    """With the result that came of it."""
+
+    def pay(declined: bool) -> None:
+        with otel_audit.change(catalog.payment.capture_success("p-1", order_id="order-1", amount=5)) as made:
+            made.after = {"status": "captured"}
+            if declined:
+                raise ValueError("declined")
+
+    with capture() as entries:
+        pay(declined=False)
+        with pytest.raises(ValueError, match="declined"):
+            pay(declined=True)
+    assert [each.action for each in entries] == ["payment.capture.success", "payment.capture.failed"]
+    assert entries[0].new_state == {"status": "captured"}
+    assert entries[0].metadata == {"order_id": "order-1", "amount": 5}
