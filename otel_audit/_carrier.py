@@ -8,8 +8,9 @@ from opentelemetry.proto.common.v1.common_pb2 import AnyValue
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 from opentelemetry.sdk.trace import ReadableSpan
 
-from otel_audit import redact, wire
+from otel_audit import wire
 from otel_audit._event import Event, span_id_of
+from otel_audit._said import redacted
 
 
 class Carried(Protocol):
@@ -61,7 +62,7 @@ def _fill_carrier(carrier: Span, source_id: str, carried: Carried) -> None:
 def _shown(span: ReadableSpan) -> dict[str, Any]:
     """What the application's span shows by now: itself and its request, as far as an entry tells of them."""
     attributes = span.attributes or {}
-    shown, _ = redact.redact({key: attributes[key] for key in wire.REQUEST if key in attributes})
+    shown = redacted({key: attributes[key] for key in wire.REQUEST if key in attributes})
     shown[wire.SPAN_NAME] = span.name
     shown[wire.SPAN_KIND] = span.kind.name.lower()
     if span.parent is not None:

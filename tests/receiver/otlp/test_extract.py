@@ -7,9 +7,10 @@ import orjson
 import pytest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
-from otel_audit import redact, wire
+from otel_audit import wire
 from otel_audit.canonical import derived_event_id, rfc3339
 from otel_audit.entry import Entry
+from otel_audit.redact import Redactor
 from receiver.clock import DAY_NS
 from receiver.journal import Draft, Row, entry_of
 from receiver.otlp.events import span_events
@@ -247,7 +248,7 @@ def test_secrets_and_cards_are_not_stored_whoever_sends_them(attributes: dict[st
     assert b"hunter2" not in draft.values
     assert b"1111111" not in draft.values.replace(b" ", b"")
     named = {key.replace("__", "."): value for key, value in attributes.items()}
-    clean, count = redact.redact(named)
+    clean, count = Redactor().redact(named)
     assert count
     said = {key.replace(".", "__"): value for key, value in clean.items()}
     assert extract(request(span(event(audit__reason="x", **said))), RECEPTION).entries[0].digest == draft.digest
