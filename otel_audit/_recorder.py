@@ -113,9 +113,9 @@ class Recorder:
                 promised = self._guarantee
             told = _told(resource, before, after, outcome, reason, metadata, extra, notes)
             event_id = self._new_id()
-            around = bound()
+            name, around = _name(action, notes), bound()
             own = say(told, notes, around.attributes.get(wire.ACTOR_TYPE))
-            encoded = together(_name(action, notes), event_id, around, own)
+            encoded = together(name, event_id, around, own)
             if notes.any:
                 self._outlet.noted()
             return self._place(event_id, encoded, promised)

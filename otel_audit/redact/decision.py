@@ -30,13 +30,18 @@ class Names(dict[str, Decision | None]):
     def __init__(self, decide: Callable[[str], Decision | None]) -> None:
         super().__init__()
         self._decide = decide
+        #: Those remembered that decide nothing.
+        self.harmless: set[str] = set()
 
     def __missing__(self, name: str) -> Decision | None:
         if len(name) > names.NAME_MAX:
             return self._decide(name[-names.NAME_MAX :])
         if len(self) >= NAMES_MAX:
             self.clear()
+            self.harmless.clear()
         decision = self[name] = self._decide(name)
+        if decision is None:
+            self.harmless.add(name)
         return decision
 
 

@@ -130,7 +130,12 @@ class Redaction:
         waiting = [first]
         while waiting:
             source, copy, known, whole = waiting.pop()
-            if isinstance(source, Mapping):
+            if not self._shapes and type(source) is dict and known.harmless.issuperset(source):
+                copy.update(source)  # most maps: only what is in them is looked at
+                for key, item in source.items():
+                    if not self._is_inert(item):
+                        copy[key] = self._item(None, item, key, level, opened, waiting)
+            elif isinstance(source, Mapping):
                 for key, item in source.items():
                     decided = known[key if type(key) is str else str(key)]
                     if decided is not None or not self._is_inert(item):
@@ -146,7 +151,9 @@ class Redaction:
         """Whether a value under a name that decides nothing is quickly seen to hide nothing itself."""
         kind = type(item)
         if kind is str:
-            return (len(item) < cards.SHORTEST or not self._shapes) and ":" not in item and "=" not in item
+            if ":" not in item and "=" not in item:
+                return not self._shapes or len(item) < cards.SHORTEST
+            return not self._shapes and _MAY_NAME.search(item) is None and item[0] not in _JSON_OR_SPACE
         return kind is bool or item is None or (not self._shapes and (kind is float or kind is int))
 
     def _item(
@@ -246,10 +253,15 @@ class Redaction:
             return None
         before, shapes = self.count, self._shapes
         try:
-            value = orjson.loads(text)
-            self._shapes = shapes and has_shapes(_utf8(text))
-            clean = self._decided(decision, value, plural=False, level=level + 1)
-            return text if self.count == before else orjson.dumps(clean).decode()
+            # First by names: they take away most of what has a shape, and values need no look for it.
+            self._shapes = False
+            clean = self._decided(decision, orjson.loads(text), plural=False, level=level + 1)
+            said = text if self.count == before else orjson.dumps(clean).decode()
+            if not shapes or not has_shapes(_utf8(said)):
+                return said
+            named, self._shapes = self.count, True
+            clean = self._decided(decision, clean, plural=False, level=level + 1)
+            return said if self.count == named else orjson.dumps(clean).decode()
         except (orjson.JSONDecodeError, orjson.JSONEncodeError):  # no JSON, or deeper than can be written again
             self.count = before
             return None
@@ -260,6 +272,7 @@ class Redaction:
 #: A colon or an equals sign that may have a name before it; that of 09:30 has none.
 _MAY_NAME = re.compile(r"[A-Za-z]{2}[0-9]{0,2}[\"'\\\])% 5D]*[:=]")
 _JSON_BEGINS = frozenset('{["')
+_JSON_OR_SPACE = _JSON_BEGINS | set(_SPACE)
 
 
 def _utf8(text: str) -> bytes:

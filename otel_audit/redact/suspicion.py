@@ -1,6 +1,7 @@
 """Whether there may be something to redact: one pass over the bytes, for most events have nothing."""
 
 import re
+from functools import lru_cache
 
 from otel_audit.redact import names, personal
 from otel_audit.redact.rules import Rules
@@ -11,18 +12,24 @@ class Suspicion:
     """Looks for what *rules* name."""
 
     def __init__(self, rules: Rules) -> None:
-        words = {word[::-1] for word in (*names.folded_secrets(), *personal.folded_personal())}
-        persons = {word[::-1] + _OPENS for word in personal.folded_persons()}
-        tree = _tree([*words, *persons])
-        chosen = "".join(f"|{_backwards(pattern)}" for pattern, mode in rules.fields.items() if mode != "keep")
-        #: Names read backwards from the colon: hardly a one is followed for more than a letter or two. Before a name
-        #: may stand digits and what a form makes of ], hardly ever.
-        self._names = re.compile(f":(?:{tree}|00?{tree}|d0(?:d0)*+0{{0,2}}{tree}{chosen})".encode())
+        self._names = _names(tuple(pattern for pattern, mode in rules.fields.items() if mode != "keep"))
 
     def of(self, data: bytes) -> bool:
         """Whether *data*, MessagePack or JSON, may hold something. A part is never more suspicious than the whole."""
         folded = data.translate(_FOLD, _DROP)
         return (folded.find(b":") >= 0 and self._names.search(folded[::-1]) is not None) or _shapes(data, folded)
+
+
+@lru_cache(16)
+def _names(chosen: tuple[str, ...]) -> re.Pattern[bytes]:
+    """Names read backwards from the colon: hardly a one is followed for more than a letter or two.
+
+    Before a name may stand digits, and what a form makes of ], hardly ever.
+    """
+    words = {word[::-1] for word in (*names.folded_secrets(), *personal.folded_personal())}
+    persons = {word[::-1] + _OPENS for word in personal.folded_persons()}
+    patterns = "|".join((_tree([*words, *persons]), *map(_backwards, chosen)))
+    return re.compile(f":(?:0{{1,2}}+|(?:d0)++0{{0,2}}+)?+(?:{patterns})".encode())
 
 
 def has_shapes(data: bytes) -> bool:
