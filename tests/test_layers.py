@@ -18,7 +18,7 @@ LAYERS = [
     {"acts", "segments", "sqlite"},
     {"budget", "claims", "own", "tokens"},
     {"config"},
-    {"otlp_json", "row"},
+    {"otlp_json", "row", "worker"},
     {"anyvalue", "cli_ask", "clock", "errors", "feedback", "items", "metrics", "sentence", "signal", "timing"},
 ]
 ROW = {name: row for row, names in enumerate(LAYERS) for name in names}

@@ -30,14 +30,14 @@ def _asked(query: Query, redactor: Redactor) -> Iterator[tuple[str, Any]]:
 
 
 def _said(leaf: Leaf) -> Iterator[Mapping[str, Any]]:
-    """The attributes that may have said *leaf*: dots may stand in keys of metadata, too."""
+    """The attributes that may have said *leaf*: its dots may stand in keys, too."""
     if leaf.field in _STATES:
         yield {_STATES[leaf.field]: _nested(leaf.path.split("."), leaf.value)}
+        yield {_STATES[leaf.field]: {leaf.path: leaf.value}}
         return
     first, *inner = leaf.path.split(".")
     yield {f"{wire.METADATA}{first}": _nested(inner, leaf.value)}
-    if inner:
-        yield {f"{wire.METADATA}{leaf.path}": leaf.value}
+    yield {f"{wire.METADATA}{leaf.path}": leaf.value}
 
 
 def _nested(path: list[str], value: str) -> Any:

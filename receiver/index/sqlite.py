@@ -10,7 +10,7 @@ from typing import Any
 import orjson
 
 from otel_audit.entry import Entry
-from receiver.errors import Damaged, Unavailable
+from receiver.claims import UNAUTHORISED
 from receiver.index import sqlite_query
 from receiver.index.amendment import amended, is_of, restored
 from receiver.index.moment import position_of
@@ -18,7 +18,7 @@ from receiver.index.money import numbers_of
 from receiver.index.port import COUNTED_MAX, Facets, Filed, Page, Total
 from receiver.index.query import Query
 from receiver.index.sqlite_tables import COLUMNS, FILE, MIGRATIONS, columns_of, entry_from, word_text
-from receiver.sqlite import Readers, open_writer
+from receiver.sqlite import MADE_ANEW, Readers, open_writer, writing
 
 _INSERT = (
     f"INSERT INTO entries (id, {', '.join(COLUMNS)}) VALUES (?, {', '.join('?' * len(COLUMNS))})"  # noqa: S608
@@ -31,6 +31,12 @@ _AMEND = (
 _OF_TRACES = """
     SELECT entry FROM json_each(?) AS asked CROSS JOIN entries
     ON entries.tenant = asked.value ->> 0 AND entries.trace_id = asked.value ->> 1 LIMIT ?
+"""
+_NUMBERS = """
+    WITH texts AS (SELECT CAST(entry AS TEXT) AS text FROM entries WHERE tenant = ?)
+    SELECT text ->> '$.source.sequence' AS number FROM texts
+    WHERE text ->> '$.source.id' = ? AND number BETWEEN ? AND ?
+    AND NOT EXISTS (SELECT 1 FROM json_each(text, '$.anomalies') WHERE value = ?) ORDER BY number LIMIT ?
 """
 _ONE_WITH_ID = "SELECT id, entry FROM entries WHERE tenant = ? AND event_id = ?"
 _ONE = "SELECT entry FROM entries WHERE tenant = ? AND event_id = ?"
@@ -107,6 +113,12 @@ class SqliteIndex:
         with self._readers.reading() as connection:
             return connection.execute("SELECT 1 FROM cursors WHERE log <> ?", (log,)).fetchone() is not None
 
+    def numbers(self, tenant: str, source_id: str, first: int, last: int, limit: int) -> Sequence[int]:
+        """Every row is read: of this file, which one receiver fills, nobody has to ask it."""
+        asked = (tenant, source_id, first, last, UNAUTHORISED, limit)
+        with self._readers.reading() as connection:
+            return [number for (number,) in connection.execute(_NUMBERS, asked)]
+
     def search(self, query: Query) -> Page:
         """One page and the count, both as of one moment."""
         page, count = sqlite_query.page(query), sqlite_query.count(query)
@@ -153,20 +165,8 @@ class SqliteIndex:
     def _writing(self) -> Iterator[sqlite3.Connection]:
         if self._writer is None:
             raise RuntimeError("this index was opened for reading")
-        with self._lock:
-            try:
-                self._writer.execute("BEGIN IMMEDIATE")
-                yield self._writer
-                self._writer.execute("COMMIT")
-            except sqlite3.OperationalError as error:  # locked, or the disk is full: the same again may work
-                raise Unavailable(f"{FILE} cannot be written: {error}") from error
-            except sqlite3.DatabaseError as error:
-                raise Damaged(
-                    f"{FILE} cannot be written: {error}", "stop, move it away, start: it is made anew"
-                ) from error
-            finally:
-                if self._writer.in_transaction:
-                    self._writer.execute("ROLLBACK")
+        with self._lock, writing(self._writer, FILE, MADE_ANEW) as connection:
+            yield connection
 
 
 def _insert(connection: sqlite3.Connection, entry: Entry, numeric: Sequence[str], number: int | None = None) -> None:

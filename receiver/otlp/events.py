@@ -16,7 +16,7 @@ from opentelemetry.proto.trace.v1.trace_pb2 import ResourceSpans, Span
 from otel_audit import wire
 from otel_audit.canonical import derived_event_id
 from receiver.anyvalue import attributes_of, value_of
-from receiver.otlp.seen import Spans
+from receiver.otlp.seen import Spans, shown_on_record
 
 #: How a log record named its event before it had a field for that.
 _LEGACY_NAME = "event.name"
@@ -146,6 +146,7 @@ def log_events(request: ExportLogsServiceRequest) -> Iterator[Found]:
                 if not is_audit(record.attributes):
                     continue
                 attributes = attributes_of(record.attributes)
+                shown = _taken_along(attributes) if scope_logs.scope.name == wire.SCOPE else {}
                 name = record.event_name or attributes.pop(_LEGACY_NAME, "")
                 if not isinstance(name, str) or not name or attributes.get(wire.COPY) is True:
                     continue
@@ -155,7 +156,7 @@ def log_events(request: ExportLogsServiceRequest) -> Iterator[Found]:
                 said = _said(record, name)
                 place = said + places[said]
                 places[said] += 1
-                yield _record_found(resource_logs, scope_logs.scope, record, name, attributes, resource, place)
+                yield _record_found(resource_logs, scope_logs.scope, record, name, attributes, resource, place, shown)
 
 
 def _record_found(
@@ -166,6 +167,7 @@ def _record_found(
     attributes: dict[str, Any],
     resource: dict[str, str],
     place: int,
+    shown: dict[str, Any],
 ) -> Found:
     beside = {_BODY: value_of(record.body), _SEVERITY: record.severity_text or None}
     return Found(
@@ -186,9 +188,15 @@ def _record_found(
             place,
         ),
         alone=lambda: _record_alone(resource_logs.resource, scope, record),
+        seen=lambda said: shown_on_record(shown, said),
         more={key: value for key, value in beside.items() if value not in (None, "", [], {})},
         dropped_attributes=record.dropped_attributes_count,
     )
+
+
+def _taken_along(attributes: dict[str, Any]) -> dict[str, Any]:
+    """What a carrier shows of the application's span, out of *attributes*: nothing of it was said by the event."""
+    return {key: attributes.pop(key) for key in list(attributes) if key.startswith(wire.SPAN_PREFIX)}
 
 
 def _said(record: LogRecord, name: str) -> int:

@@ -96,6 +96,13 @@ def _carried(attributes: Mapping[str, Any]) -> dict[str, Any]:
     return facts
 
 
+def shown_on_record(shown: Mapping[str, Any], said: Mapping[str, Any]) -> dict[str, Any]:
+    """The facts that a carrier's log record took along and the event did not say itself."""
+    request = {key.removeprefix(wire.SPAN_PREFIX): value for key, value in shown.items()}
+    facts = _carried(shown) | wire.read_request(request)
+    return {field: value for field, value in facts.items() if said.get(field) is None}
+
+
 def _service(resource_spans: ResourceSpans) -> str:
     for pair in resource_spans.resource.attributes:
         if pair.key == "service.name":

@@ -19,8 +19,6 @@ from tests.parts.missing import CannotBeHad
 from tests.parts.receiver import Receiver, running
 from tests.parts.small_disk import SmallDisk, small_disk
 
-pytestmark = pytest.mark.faults
-
 
 class Room:
     """Takes the room on a disk away from a receiver, and gives it back."""

@@ -57,6 +57,8 @@ def test_carriers_alone_are_nothing():
     """No empty request goes on."""
     whole = request(span(AUDIT), scope=wire.SCOPE)
     assert outgoing(TRACES, whole.SerializeToString(), whole, strip=False) is None
+    records = logs(record("order.create.success", audit__reason="x"), scope=wire.SCOPE)
+    assert outgoing(LOGS, records.SerializeToString(), records, strip=False) is None
 
 
 def test_stripped_spans_stay_without_their_audit_events():
