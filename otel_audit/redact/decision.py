@@ -9,6 +9,8 @@ from otel_audit.redact.rules import Rules, chosen
 
 #: Names remembered; then all are forgotten and judged again as they come.
 NAMES_MAX = 4096
+#: Neither a card's number nor an account's has fewer.
+_DIGITS_FEWEST = 6
 #: The one name whose value is told or not by whose it is.
 EMAIL = "user.email"
 
@@ -30,7 +32,7 @@ class Names(dict[str, Decision | None]):
     def __init__(self, decide: Callable[[str], Decision | None]) -> None:
         super().__init__()
         self._decide = decide
-        #: Those remembered that decide nothing.
+        #: Those remembered that decide nothing and are nothing to redact themselves.
         self.harmless: set[str] = set()
 
     def __missing__(self, name: str) -> Decision | None:
@@ -40,7 +42,7 @@ class Names(dict[str, Decision | None]):
             self.clear()
             self.harmless.clear()
         decision = self[name] = self._decide(name)
-        if decision is None:
+        if decision is None and sum(map(str.isdigit, name)) < _DIGITS_FEWEST:
             self.harmless.add(name)
         return decision
 

@@ -130,7 +130,7 @@ class Redaction:
         waiting = [first]
         while waiting:
             source, copy, known, whole = waiting.pop()
-            if not self._shapes and type(source) is dict and known.harmless.issuperset(source):
+            if type(source) is dict and known.harmless.issuperset(source):
                 copy.update(source)  # most maps: only what is in them is looked at
                 for key, item in source.items():
                     if not self._is_inert(item):
@@ -144,17 +144,34 @@ class Redaction:
                     copy[key if short else self.key(key, copy)] = item
             else:
                 for item in source:
-                    copy.append(self._item(whole, item, "", level, opened, waiting))
+                    inert = whole is None and self._is_inert(item)
+                    copy.append(item if inert else self._item(whole, item, "", level, opened, waiting))
         return root if self.count == before else first.copy
 
     def _is_inert(self, item: Any) -> bool:
-        """Whether a value under a name that decides nothing is quickly seen to hide nothing itself."""
+        """Whether a value under a name that decides nothing is quickly seen to hide nothing, a plain map included."""
         kind = type(item)
         if kind is str:
-            if ":" not in item and "=" not in item:
-                return not self._shapes or len(item) < cards.SHORTEST
-            return not self._shapes and _MAY_NAME.search(item) is None and item[0] not in _JSON_OR_SPACE
-        return kind is bool or item is None or (not self._shapes and (kind is float or kind is int))
+            return self._is_inert_text(item)
+        if kind is dict:
+            # As it is in the lists that make states long; one level, so that nothing is looked at twice.
+            return self._anywhere.harmless.issuperset(item) and all(map(self._is_inert_scalar, item.values()))
+        return self._is_inert_scalar(item)
+
+    def _is_inert_scalar(self, item: Any) -> bool:
+        kind = type(item)
+        if kind is str:
+            return self._is_inert_text(item)
+        if kind is int or kind is float:
+            return not self._shapes or -_SMALL < item < _SMALL
+        return kind is bool or item is None
+
+    def _is_inert_text(self, text: str) -> bool:
+        if ":" not in text and "=" not in text:
+            return not self._shapes or len(text) < cards.SHORTEST
+        if self._shapes:
+            return _TIME.fullmatch(text) is not None
+        return _MAY_NAME.search(text) is None and text[0] not in _JSON_OR_SPACE
 
     def _item(
         self,
@@ -269,6 +286,10 @@ class Redaction:
             self._shapes = shapes
 
 
+#: No card's number is smaller.
+_SMALL = 10**12
+#: What most texts with a colon are.
+_TIME = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]{1,9})?(?:Z|[+-][0-9]{2}:[0-9]{2})")
 #: A colon or an equals sign that may have a name before it; that of 09:30 has none.
 _MAY_NAME = re.compile(r"[A-Za-z]{2}[0-9]{0,2}[\"'\\\])% 5D]*[:=]")
 _JSON_BEGINS = frozenset('{["')

@@ -50,10 +50,10 @@ def remove_shapes(text: str, mark: Callable[[str], str]) -> tuple[str, int]:
     return _SHAPES.sub(replaced, text), count
 
 
-def may_have_shapes(data: bytes) -> bool:
-    """Whether text in *data* may have one; True may be in vain."""
+def may_have_shapes(data: bytes, folded: bytes) -> bool:
+    """Whether text in *data* may have one; True may be in vain. *folded* is the same without what separates words."""
     if data.find(b"$") < 0:
-        if data.translate(_RUNS).find(_LONG) < 0:
+        if folded.translate(_RUNS).find(_LONG) < 0 or data.translate(_RUNS).find(_LONG) < 0:
             return False
         if not any(map(data.__contains__, _HINTS)) and b"-----BEGIN " not in data:
             return False

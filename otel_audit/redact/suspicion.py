@@ -16,7 +16,7 @@ class Suspicion:
 
     def of(self, data: bytes) -> bool:
         """Whether *data*, MessagePack or JSON, may hold something. A part is never more suspicious than the whole."""
-        folded = data.translate(_FOLD, _DROP)
+        folded = _fold(data)
         return (folded.find(b":") >= 0 and self._names.search(folded[::-1]) is not None) or _shapes(data, folded)
 
 
@@ -34,16 +34,28 @@ def _names(chosen: tuple[str, ...]) -> re.Pattern[bytes]:
 
 def has_shapes(data: bytes) -> bool:
     """Whether *data* may hold something that is known by its shape, whatever its name."""
-    return _shapes(data, data.translate(_FOLD, _DROP))
+    return _shapes(data, _fold(data))
+
+
+def _fold(data: bytes) -> bytes:
+    """*data* in which names and numbers are easily found; of many alike parts one.
+
+    Items of a list hardly differ when digits do not count, and nothing that is looked for has a comma in it.
+    """
+    folded = data.translate(_FOLD, _DROP)
+    return folded if len(folded) < _LONG else b",".join(set(folded.split(b",")))
 
 
 def _shapes(data: bytes, folded: bytes) -> bool:
     find = folded.find  # twice as fast as "in", and this runs at every event
-    if find(_RUN) >= 0 or find(b"bearer") >= 0 or (find(_IBAN_RUN) >= 0 and _IBAN.search(folded)):
+    if find(b"bearer") >= 0 or (find(_FEWEST) >= 0 and (find(_RUN) >= 0 or _IBAN.search(folded))):
         return True
     find = data.find
-    # JSON's \u may stand for anything; the wide space has the first byte of all kana.
-    return find(b"\\u") >= 0 or (find(b"\xe3") >= 0 and find(b"\xe3\x80\x80") >= 0) or may_have_shapes(data)
+    if find(b"\\") >= 0 and find(b"\\u") >= 0:  # JSON's \u may stand for anything
+        return True
+    if find(b"\xe3") >= 0 and find(b"\xe3\x80\x80") >= 0:  # the wide space has the first byte of all kana
+        return True
+    return may_have_shapes(data, folded)
 
 
 def _folded() -> tuple[bytes, bytes]:
@@ -60,8 +72,10 @@ def _folded() -> tuple[bytes, bytes]:
 
 _FOLD, _DROP = _folded()
 _RUN = b"0" * 13
+#: From so many bytes on it pays to drop what comes twice.
+_LONG = 2048
 #: The fewest digits in a row of an account number, where the country does not begin them with letters.
-_IBAN_RUN = b"0" * 10
+_FEWEST = b"0" * 10
 _IBAN = re.compile(rb"00(?<=[a-z]{2}00)[a-z0]{11}")
 
 
