@@ -5,16 +5,15 @@ mode           what stands there                      what it still tells
 =============  =====================================  ==================================================
 ``remove``     ``[redacted]``                         that there was something
 ``mask``       ``[masked …1111]``, ``[masked]``       the last four signs, of nine or more
-``pseudonym``  ``pseudonym-`` and 26 signs            that it is the same as elsewhere
+``pseudonym``  ``pseudonym-`` and 32 hex digits         that it is the same as elsewhere
 =============  =====================================  ==================================================
 
-A pseudonym is HMAC-SHA-256 under the key that SDK and receiver share, cut to 128 bits, in base 32. Case and white
+A pseudonym is HMAC-SHA-256 under the key that SDK and receiver share, cut to 128 bits. Case and white
 space around do not count, nor does the field: the same address has the same pseudonym everywhere.
 """
 
 import hmac
 import re
-from base64 import b32encode
 from typing import Any, Literal, get_args
 from unicodedata import normalize
 
@@ -23,7 +22,8 @@ MODES: tuple[Mode, ...] = get_args(Mode)
 
 REDACTED = "[redacted]"
 
-_MARK = re.compile(r"\[(?:redacted|masked|(?:masked|card|iban) …[^\[\]]{4})\]|pseudonym-[a-z2-7]{26}(?![a-z2-7])")
+_MARK = re.compile(r"\[(?:redacted|masked|(?:masked|card|iban) …[^\[\]]{4})\]|pseudonym-[0-9a-f]{32}(?![0-9a-f])")
+_LONGEST = len("pseudonym-") + 32
 _SHOWN = 4
 #: Of what is shorter than this a mask shows nothing.
 _SHOWN_FROM = 9
@@ -33,7 +33,7 @@ _ODD = re.compile(r"[^\w.@+\-]")
 
 def is_mark(text: str) -> bool:
     """Whether *text* is what redaction left."""
-    return len(text) <= 36 and _MARK.fullmatch(text) is not None
+    return len(text) <= _LONGEST and _MARK.fullmatch(text) is not None
 
 
 def is_pseudonym(value: object) -> bool:
@@ -68,4 +68,4 @@ def pseudonym(key: bytes, text: str) -> str:
     """The pseudonym of *text* under *key*."""
     plain = text if text.isascii() else normalize("NFC", text)
     said = plain.strip().casefold().encode("utf-8", "surrogatepass")
-    return f"pseudonym-{b32encode(hmac.digest(key, said, 'sha256')[:16]).decode().rstrip('=').lower()}"
+    return f"pseudonym-{hmac.digest(key, said, 'sha256')[:16].hex()}"

@@ -1,7 +1,7 @@
 """One event's redaction: the walk through its values."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from typing import Any, NamedTuple
@@ -151,27 +151,29 @@ class Redaction:
     def _is_inert(self, item: Any) -> bool:
         """Whether a value under a name that decides nothing is quickly seen to hide nothing, a plain map included."""
         kind = type(item)
-        if kind is str:
-            return self._is_inert_text(item)
         if kind is dict:
-            # As it is in the lists that make states long; one level, so that nothing is looked at twice.
-            return self._anywhere.harmless.issuperset(item) and all(map(self._is_inert_scalar, item.values()))
-        return self._is_inert_scalar(item)
+            # One level, as it is in the lists that make states long: nothing is looked at twice.
+            return self._anywhere.harmless.issuperset(item) and self._are_inert(item.values())
+        return kind is not list and self._are_inert((item,))
 
-    def _is_inert_scalar(self, item: Any) -> bool:
-        kind = type(item)
-        if kind is str:
-            return self._is_inert_text(item)
-        if kind is int or kind is float:
-            return not self._shapes or -_SMALL < item < _SMALL
-        return kind is bool or item is None
+    def _are_inert(self, items: Iterable[Any]) -> bool:
+        shapes = self._shapes
+        for item in items:
+            kind = type(item)
+            if kind is str:
+                if (":" in item or "=" in item or (shapes and len(item) >= cards.SHORTEST)) and self._may_hide(item):
+                    return False
+            elif kind is int or kind is float:
+                if shapes and not -_SMALL < item < _SMALL:
+                    return False
+            elif kind is not bool and item is not None:
+                return False
+        return True
 
-    def _is_inert_text(self, text: str) -> bool:
-        if ":" not in text and "=" not in text:
-            return not self._shapes or len(text) < cards.SHORTEST
+    def _may_hide(self, text: str) -> bool:
         if self._shapes:
-            return _TIME.fullmatch(text) is not None
-        return _MAY_NAME.search(text) is None and text[0] not in _JSON_OR_SPACE
+            return _TIME.fullmatch(text) is None
+        return _MAY_NAME.search(text) is not None or text[0] in _JSON_OR_SPACE
 
     def _item(
         self,
