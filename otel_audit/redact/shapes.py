@@ -28,9 +28,9 @@ _BEGINS = re.compile(
     rb"|gh[pousr]_|github_pat_|glpat-|[sr]k_(?:live|test)_|whsec_|AKIA|ASIA|xox[abeoprs]-|AIza|npm_|eyJ|-----BEGIN "
 )
 #: All but the hashes, which have a $, have so many of these in a row.
-_LONG = b"a" * 20
+LONG_RUN = b"a" * 20
 _REST = re.compile(b"a*+")
-_RUNS = bytes.maketrans(
+RUNS = bytes.maketrans(
     b"ABCDEFGHIJKLMNOPQRSTUVWXYZbcdefghijklmnopqrstuvwxyz0123456789_-",
     b"a" * 63,
 )
@@ -50,19 +50,17 @@ def remove_shapes(text: str, mark: Callable[[str], str]) -> tuple[str, int]:
     return _SHAPES.sub(replaced, text), count
 
 
-def may_have_shapes(data: bytes, folded: bytes) -> bool:
-    """Whether text in *data* may have one; True may be in vain. *folded* is the same without what separates words."""
+def may_have_shapes(data: bytes) -> bool:
+    """Whether text in *data* may have one; True may be in vain. Without a $ or a LONG_RUN of RUNS there is none."""
     if data.find(b"$") >= 0:
         return _BEGINS.search(data) is not None
-    if folded.translate(_RUNS).find(_LONG) < 0:
-        return False
-    runs = data.translate(_RUNS)
-    start = runs.find(_LONG)
+    runs = data.translate(RUNS)
+    start = runs.find(LONG_RUN)
     if start >= 0 and data.find(b"-----BEGIN ") >= 0:
         return True
     while start >= 0:  # a pseudonym, an id
         end = _REST.match(runs, start).end()  # type: ignore[union-attr]
         if _BEGINS.search(data, start, end):
             return True
-        start = runs.find(_LONG, end)
+        start = runs.find(LONG_RUN, end)
     return False

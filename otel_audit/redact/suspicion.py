@@ -5,7 +5,7 @@ from functools import lru_cache
 
 from otel_audit.redact import names, personal
 from otel_audit.redact.rules import Rules
-from otel_audit.redact.shapes import may_have_shapes
+from otel_audit.redact.shapes import LONG_RUN, RUNS, may_have_shapes
 
 
 class Suspicion:
@@ -16,8 +16,10 @@ class Suspicion:
 
     def of(self, data: bytes) -> bool:
         """Whether *data*, MessagePack or JSON, may hold something. A part is never more suspicious than the whole."""
-        folded = _fold(data)
-        return (folded.find(b":") >= 0 and self._names.search(folded[::-1]) is not None) or _shapes(data, folded)
+        folded = data.translate(_FOLD, _DROP)
+        if len(folded) >= _LONG:
+            folded = _distinct(folded)
+        return self._names.search(folded[::-1]) is not None or _shapes(data, folded)
 
 
 @lru_cache(16)
@@ -34,16 +36,16 @@ def _names(chosen: tuple[str, ...]) -> re.Pattern[bytes]:
 
 def has_shapes(data: bytes) -> bool:
     """Whether *data* may hold something that is known by its shape, whatever its name."""
-    return _shapes(data, _fold(data))
-
-
-def _fold(data: bytes) -> bytes:
-    """*data* in which names and numbers are easily found; of many alike parts one.
-
-    Items of a list hardly differ when digits do not count, and nothing that is looked for has a comma in it.
-    """
     folded = data.translate(_FOLD, _DROP)
-    return folded if len(folded) < _LONG else b",".join(set(folded.split(b",")))
+    return _shapes(data, _distinct(folded))
+
+
+def _distinct(folded: bytes) -> bytes:
+    """Of many alike parts one: items of a list hardly differ when digits do not count.
+
+    Nothing that is looked for has a comma in it.
+    """
+    return b",".join(set(folded.split(b",")))
 
 
 def _shapes(data: bytes, folded: bytes) -> bool:
@@ -55,7 +57,12 @@ def _shapes(data: bytes, folded: bytes) -> bool:
         return True
     if find(b"\xe3") >= 0 and find(b"\xe3\x80\x80") >= 0:  # the wide space has the first byte of all kana
         return True
-    return may_have_shapes(data, folded)
+    if find(b"$") < 0:
+        # Folded is shorter, and without the dashes of tokens, which are few.
+        among, run = (folded, LONG_RUN[:16]) if len(data) >= _LONG else (data, LONG_RUN)
+        if among.translate(RUNS).find(run) < 0:
+            return False
+    return may_have_shapes(data)
 
 
 def _folded() -> tuple[bytes, bytes]:
