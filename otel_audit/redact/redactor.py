@@ -37,7 +37,7 @@ class Redactor:
         self._marks = Marks(self.rules.pseudonym_key)
         self._suspicion = Suspicion(self.rules)
         #: Attributes' names that were looked at and decide nothing.
-        self._harmless: set[str] = set()
+        self._harmless = set(STRUCTURE)
 
     def needed(self, attributes: Mapping[str, Any], encoded: bytes, actor_type: Any = None) -> bool:
         """Whether :meth:`redact` might change *attributes*, or what *encoded* is read as; True may be in vain.
@@ -79,7 +79,7 @@ class Redactor:
     def _named(self, attributes: Mapping[str, Any], actor_type: Any) -> bool:
         names = self._names(attributes, actor_type)
         for key, value in attributes.items():
-            if key in self._harmless or key in STRUCTURE:
+            if key in self._harmless:
                 continue
             if names[str(key)] is None:
                 self._remember(key)
@@ -91,7 +91,7 @@ class Redactor:
         if key == EMAIL:  # harmless of staff only
             return
         if len(self._harmless) >= NAMES_MAX:
-            self._harmless.clear()
+            self._harmless = set(STRUCTURE)
         self._harmless.add(key)
 
     def _nested(self, key: str, value: Any) -> bool:
