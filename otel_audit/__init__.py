@@ -23,7 +23,7 @@ from typing import Any, ParamSpec, TypeVar, Unpack
 
 from opentelemetry.sdk.trace import TracerProvider
 
-from otel_audit import _change, _config, _install, _wrong, catalog
+from otel_audit import _change, _config, _install, _said, _wrong, catalog
 from otel_audit._change import Change
 from otel_audit._config import Carrier, Guarantee, Mode
 from otel_audit._context import bind
@@ -31,6 +31,8 @@ from otel_audit._delivery import Delivery, Statistics
 from otel_audit._recorder import Extra, Recorded, Recorder, Resource
 from otel_audit.entry import Entry
 from otel_audit.errors import AuditError, AuditNotStored, InvalidEvent, NotConfigured, UnseenChange
+from otel_audit.redact import KeepMode as HideOrKeep
+from otel_audit.redact import Mode as Hide
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -57,6 +59,14 @@ def configure(
     spill_max_bytes: int | None = None,
     enforced_timeout_s: float | None = None,
     exit_wait_s: float | None = None,
+    pseudonym_key: str | None = None,
+    redact_secrets: Hide | None = None,
+    redact_cards: Hide | None = None,
+    redact_ibans: Hide | None = None,
+    redact_personal: Hide | None = None,
+    redact_staff_email: HideOrKeep | None = None,
+    redact_fields: Mapping[str, HideOrKeep] | None = None,
+    field_max_bytes: int | None = None,
     tracer_provider: TracerProvider | None = None,
 ) -> TracerProvider:
     """Say where audit events go and which service speaks; returns the tracer provider in use.
@@ -64,6 +74,7 @@ def configure(
     Every keyword is optional and falls back to ``OTEL_AUDIT_…``, then to ``OTEL_EXPORTER_OTLP_…``; the name of the
     service falls back to ``OTEL_SERVICE_NAME``. An existing tracer provider is used as it is; where there is none,
     one is made that exports to the same endpoint. Called again, it sends what waits, then replaces the former.
+    What must not leave the service is told by docs/redaction.md; ``pseudonym_key`` is the receiver's.
     SQLAlchemy and Django are listened to for transactions where they have been imported. Raises NotConfigured with
     every problem at once.
     """
@@ -80,6 +91,16 @@ def configure(
         spill_max_bytes=spill_max_bytes,
         enforced_timeout_s=enforced_timeout_s,
         exit_wait_s=exit_wait_s,
+        redaction={
+            "pseudonym_key": pseudonym_key,
+            "redact_secrets": redact_secrets,
+            "redact_cards": redact_cards,
+            "redact_ibans": redact_ibans,
+            "redact_personal": redact_personal,
+            "redact_staff_email": redact_staff_email,
+            "redact_fields": redact_fields,
+            "field_max_bytes": field_max_bytes,
+        },
     )
     said = {
         "service.name": service_name,
@@ -92,6 +113,7 @@ def configure(
         provider = _install.provider_for(config, tracer_provider, attributes)
         _install.watch_transactions()
         _wrong.use(development=config.mode == "development")
+        _said.use(config.redaction)
         _delivering = Delivery(config, _install.resource_of(provider, attributes), _install.VERSION)
         _recording = Recorder(_delivering, config.guarantee, strict=config.mode == "development")
         _exit_wait_s = config.exit_wait_s

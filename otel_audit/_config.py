@@ -8,7 +8,9 @@ from pathlib import Path
 from typing import Any, Literal, get_args
 from urllib.parse import unquote, urlsplit
 
+from otel_audit import _redaction
 from otel_audit.errors import NotConfigured
+from otel_audit.redact import Rules
 
 Protocol = Literal["grpc", "http/protobuf"]
 Guarantee = Literal["best_effort", "journaled", "enforced"]
@@ -30,6 +32,7 @@ class Config:
     ``queue_max_events`` and ``queue_max_bytes`` bound what waits in memory, ``departure_s`` is the longest an event
     waits for the end of its span, ``exit_wait_s`` the longest a normal exit waits for what is still to be sent,
     ``enforced_timeout_s`` the longest ``enforced`` waits for a receipt, ``timeout_s`` one request's longest.
+    ``redaction`` is what must not leave the service.
     ``carrier`` is what an event travels on.
     """
 
@@ -50,6 +53,7 @@ class Config:
     exit_wait_s: float = EXIT_WAIT_S
     enforced_timeout_s: float = 5.0
     timeout_s: float = 10.0
+    redaction: Rules = field(default_factory=Rules)
 
     def url_of(self, path: str) -> str:
         """Where OTLP over HTTP posts a signal, by its *path*; an endpoint that names one stands for all."""
@@ -79,9 +83,12 @@ def read(
     spill_max_bytes: int | None = None,
     enforced_timeout_s: float | None = None,
     exit_wait_s: float | None = None,
+    redaction: Mapping[str, Any] | None = None,
     environ: Mapping[str, str] | None = None,
 ) -> Config:
     """Keywords win over ``OTEL_AUDIT_…``, which win over ``OTEL_EXPORTER_OTLP_…`` where there is such a twin.
+
+    *redaction* holds the keywords that :mod:`otel_audit._redaction` reads.
 
     Raises NotConfigured with every problem at once.
     """
@@ -110,6 +117,7 @@ def read(
         "enforced_timeout_s": variables.number("enforced_timeout_s", enforced_timeout_s),
         "exit_wait_s": variables.number("exit_wait_s", exit_wait_s),
     }
+    values["redaction"] = _redaction.read(redaction or {}, variables.bare, variables.problems)
     if variables.problems:
         raise NotConfigured("; ".join(variables.problems))
     return Config(endpoint=address, **{name: value for name, value in values.items() if value is not None})

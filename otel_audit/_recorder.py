@@ -116,7 +116,9 @@ class Recorder:
             if self._strict:
                 look(action)
             event_id = self._new_id()
-            encoded = together(_name(action, notes), event_id, bound(), say(told, notes))
+            name, around = _name(action, notes), bound()
+            own = say(told, notes, around.attributes.get(wire.ACTOR_TYPE))
+            encoded = together(name, event_id, around, own)
             if notes.any:
                 self._outlet.noted()
             return self._place(event_id, encoded, promised)

@@ -3,9 +3,10 @@
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from otel_audit import _value, redact, wire
+from otel_audit import _value, wire
 from otel_audit._wrong import Notes
 from otel_audit.errors import InvalidEvent
+from otel_audit.redact import Redactor, Rules, cut
 
 
 class Said(NamedTuple):
@@ -20,8 +21,25 @@ _RECORD_ID = _value.text_bytes(wire.RECORD_ID)
 _SCHEMA = _value.encode({wire.SCHEMA: wire.SCHEMA_VERSION})
 
 
-def say(attributes: dict[str, Any], notes: Notes) -> Said:
-    """*attributes*, encoded and redacted; what cannot be encoded is told as far as it can be, with a note."""
+_redactor = Redactor()
+
+
+def use(rules: Rules) -> None:
+    """Choose what is redacted, for the process."""
+    global _redactor
+    _redactor = Redactor(rules)
+
+
+def redacted(attributes: Mapping[str, Any]) -> dict[str, Any]:
+    """*attributes* by the rules in use."""
+    return _redactor.redact(attributes)[0]
+
+
+def say(attributes: dict[str, Any], notes: Notes, actor_type: Any = None) -> Said:
+    """*attributes*, encoded, redacted and cut; what cannot be encoded is told as far as it can be, with a note.
+
+    *actor_type* is whose they are where they do not say so themselves.
+    """
     notes.leave_on(attributes)
     try:
         encoded = _value.encode(attributes)
@@ -30,9 +48,13 @@ def say(attributes: dict[str, Any], notes: Notes) -> Said:
         notes.leave_on(attributes)
         attributes = {_value.lenient(key): _value.salvage(value) for key, value in attributes.items()}
         encoded = _value.encode(attributes)
-    if redact.needed(attributes, encoded):
+    redactor = _redactor
+    if redactor.needed(attributes, encoded, actor_type):
         # Models and the like are redacted as the plain values they travel as.
-        attributes, _ = redact.redact(_value.decode(encoded, len(attributes)))
+        attributes, _ = redactor.redact(_value.decode(encoded, len(attributes)), actor_type)
+        encoded = _value.encode(attributes)
+    if len(encoded) > redactor.rules.field_max_bytes:
+        attributes = cut(_value.decode(encoded, len(attributes)), redactor.rules.field_max_bytes)
         encoded = _value.encode(attributes)
     return Said(attributes, encoded)
 
@@ -46,4 +68,7 @@ def together(name: str, event_id: str, around: Said, own: Said) -> bytes:
     merged = {**around.attributes, **own.attributes}
     if wire.NOTES in around.attributes and wire.NOTES in own.attributes:
         merged[wire.NOTES] = [*around.attributes[wire.NOTES], *own.attributes[wire.NOTES]]
+    if wire.ACTOR_TYPE in own.attributes:
+        # An address that was a member of staff's around may be a customer's here.
+        merged = redacted(merged)
     return _value.event(name, len(merged) + 2, _value.encode(merged), ids)

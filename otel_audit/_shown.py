@@ -4,13 +4,14 @@ from typing import Any
 
 from opentelemetry.sdk.trace import ReadableSpan
 
-from otel_audit import redact, wire
+from otel_audit import wire
+from otel_audit._said import redacted
 
 
 def shown_by(span: ReadableSpan) -> dict[str, Any]:
     """What the application's span shows by now: itself and its request, as far as an entry tells of them."""
     attributes = span.attributes or {}
-    shown, _ = redact.redact({key: attributes[key] for key in wire.REQUEST if key in attributes})
+    shown = redacted({key: attributes[key] for key in wire.REQUEST if key in attributes})
     shown[wire.SPAN_NAME] = span.name
     shown[wire.SPAN_KIND] = span.kind.name.lower()
     if span.parent is not None:

@@ -25,6 +25,7 @@ from pydantic import (
 )
 from pydantic_settings import BaseSettings, EnvSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
 
+from otel_audit.redact import FIELD_BYTES_LEAST, FIELD_BYTES_MOST, KeepMode, Mode, Rules, fields_of, key_of
 from receiver.errors import WrongSettings
 from receiver.feedback import leads_to
 
@@ -227,6 +228,42 @@ class Traces(Section):
     trace_max_spans: int = Field(10_000, ge=10, le=1_000_000, description="most spans read for one trace")
 
 
+class Redact(Section):
+    """What is hidden of what every sender sends, and how."""
+
+    pseudonym_key: SecretStr | None = Field(
+        None, description="16 bytes or more, the same as the services' `OTEL_AUDIT_PSEUDONYM_KEY`; without it: masked"
+    )
+    secrets: Mode = Field("remove", description="passwords, tokens, keys, cookies, CVV: remove, mask or pseudonym")
+    cards: Mode = Field("mask", description="card numbers: remove, mask or pseudonym")
+    ibans: Mode = Field("mask", description="bank account numbers: remove, mask or pseudonym")
+    personal: Mode = Field("pseudonym", description="what tells who a person is: remove, mask or pseudonym")
+    staff_email: KeepMode = Field("keep", description="`user.email` of staff: keep, remove, mask or pseudonym")
+    fields: dict[str, Any] = Field({}, description="further names, `*` for any run: a map of names and modes, or keep")
+    field_max_bytes: int = Field(
+        128 * 1024, ge=FIELD_BYTES_LEAST, le=FIELD_BYTES_MOST, description="bytes of one attribute; more is cut, marked"
+    )
+
+    @field_validator("pseudonym_key")
+    @classmethod
+    def _is_a_key(cls, key: SecretStr | None) -> SecretStr | None:
+        if key is not None:
+            key_of(key.get_secret_value())
+        return key
+
+    @field_validator("fields")
+    @classmethod
+    def _are_patterns(cls, fields: dict[str, Any]) -> Mapping[str, KeepMode]:
+        return fields_of(fields)
+
+    @property
+    def rules(self) -> Rules:
+        """The same as the SDK knows them."""
+        key = None if self.pseudonym_key is None else key_of(self.pseudonym_key.get_secret_value())
+        chosen = {name: getattr(self, name) for name in type(self).model_fields if name != "pseudonym_key"}
+        return Rules(pseudonym_key=key, **chosen)
+
+
 class Api(Section):
     """Where answers are given."""
 
@@ -357,7 +394,7 @@ class Forward(Section):
     tls: ForwardTls = ForwardTls()
     compression: Literal["none", "gzip", "zstd"] = Field("none", description="none, gzip or, over HTTP, zstd")
     strip: bool = Field(False, description="without the audit events")
-    redact: bool = Field(False, description="without secrets and card numbers")
+    redact: bool = Field(False, description="without what [the rules](redaction.md) hide")
     queue: Literal["memory", "disk"] = Field(
         "memory", description="where requests wait: in memory, or on disk and so through a restart"
     )
@@ -434,6 +471,7 @@ class Settings(BaseSettings):
     outbox: Outbox = Outbox()
     index: Index = Index()
     traces: Traces = Traces()
+    redact: Redact = Redact()
     api: Api = Api()
     telemetry: Telemetry = Telemetry()
     forward: tuple[Forward, ...] = Field((), description="list of backends that everything goes on to, as below")

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, Literal, NamedTuple, get_origin
 
 import orjson
+from pydantic import SecretStr
 
 from receiver.acts import Changed
 from receiver.config import Section, Settings
@@ -84,4 +85,6 @@ def _hash(key: bytes, value: Any) -> str:
 
 
 def _plain(value: Any) -> Any:
+    if isinstance(value, SecretStr):
+        return value.get_secret_value()
     return value.model_dump(mode="json") if isinstance(value, Section) else str(value)

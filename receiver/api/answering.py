@@ -3,6 +3,7 @@
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 
+from otel_audit.redact import Redactor
 from receiver.correlate.desk import Desk
 from receiver.correlate.reads import Reads
 from receiver.row import Draft
@@ -11,7 +12,8 @@ from receiver.tokens import Tokens
 
 @dataclass(frozen=True, slots=True)
 class Answering:
-    """Handed to each noun's ``routes``; *numeric* are the metadata keys that are searched as numbers.
+    """Handed to each noun's ``routes``; *numeric* are the metadata keys that are searched as numbers, *redactor*
+    has the rules that entries were redacted by.
 
     *tell* returns when what an administrator asks is on disk, to be journalled, and raises when it is not.
     """
@@ -21,3 +23,4 @@ class Answering:
     reads: Reads
     numeric: Collection[str]
     tell: Callable[[Sequence[Draft]], None]
+    redactor: Redactor

@@ -7,6 +7,7 @@ from importlib.metadata import version
 
 from fastapi import FastAPI
 
+from otel_audit.redact import Redactor
 from receiver.api import (
     completeness,
     deadletter,
@@ -82,7 +83,8 @@ def app_over(desk: Desk, settings: Settings) -> FastAPI:
     """The API over *desk*, which it closes at its end."""
 
     outbox = _Outbox(settings)
-    reads = Reads(outbox.append)
+    redactor = Redactor(settings.redact.rules)
+    reads = Reads(outbox.append, redactor=redactor)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
@@ -101,7 +103,9 @@ def app_over(desk: Desk, settings: Settings) -> FastAPI:
         lifespan=lifespan,
     )
     problems.install(app)
-    answering = Answering(desk, Tokens(settings.auth.tokens), reads, settings.index.numeric_metadata, outbox.append)
+    answering = Answering(
+        desk, Tokens(settings.auth.tokens), reads, settings.index.numeric_metadata, outbox.append, redactor
+    )
     for noun in (entries, searches, facets, traces, resources, journeys, completeness, deadletter, requests):
         app.include_router(noun.routes(answering), prefix=PREFIX, responses=problems.RESPONSES)
     app.include_router(operations.routes(desk, settings.data_dir))

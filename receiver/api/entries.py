@@ -27,7 +27,7 @@ def routes(answering: Answering) -> APIRouter:
     def search(request: Request, reader: allowed) -> Response:
         """Entries that match every filter, newest first unless asked otherwise."""
         asked = request.query_params.multi_items()
-        query = read_query(reader.tenant, asked, answering.numeric)
+        query = read_query(reader.tenant, asked, answering.numeric, answering.redactor)
         with reads.reading(reader, "search", dict(asked)) as read:
             return present.answer(found(desk, query, read))
 

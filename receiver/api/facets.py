@@ -25,7 +25,7 @@ def routes(answering: Answering) -> APIRouter:
     def facets(request: Request, reader: allowed) -> Any:
         """Counts by action, service, outcome, user and address of the entries that match every filter."""
         asked = request.query_params.multi_items()
-        query = read_query(reader.tenant, asked, answering.numeric)
+        query = read_query(reader.tenant, asked, answering.numeric, answering.redactor)
         with reads.reading(reader, "facets", dict(asked)):
             counted, freshness = desk.facets(query, VALUES_MAX)
         return {

@@ -14,7 +14,9 @@ import orjson
 
 from otel_audit.canonical import unix_ns
 from otel_audit.catalog import SEVERITIES, Outcome
+from otel_audit.redact import Redactor
 from receiver.api.problems import BadRequest, Fault
+from receiver.api.pseudonyms import pseudonyms_of
 from receiver.clock import DAY_NS
 from receiver.correlate.letters import Kind
 from receiver.index import leaves
@@ -152,10 +154,15 @@ def read_known(known: Mapping[str, tuple[str, Read]], parameters: Iterable[tuple
     return fields
 
 
-def read_query(tenant: str, parameters: Iterable[tuple[str, str]], numeric: Collection[str] = ()) -> Query:
+def read_query(
+    tenant: str,
+    parameters: Iterable[tuple[str, str]],
+    numeric: Collection[str] = (),
+    redactor: Redactor | None = None,
+) -> Query:
     """The query that *parameters* ask; BadRequest names every unknown, repeated or wrong one.
 
-    *numeric* are the metadata keys that can be bounded.
+    *numeric* are the metadata keys that can be bounded. What *redactor* makes pseudonyms of is asked for under both.
     """
     fields, faults = _read(partial(_filter, numeric), parameters)
     cursor: str | None = fields.pop("cursor", None)
@@ -166,6 +173,8 @@ def read_query(tenant: str, parameters: Iterable[tuple[str, str]], numeric: Coll
     asked |= {"amount": ranges.pop(_AMOUNT, None), "numbers": tuple(ranges.items())}
     asked |= {"leaves": tuple(name.leaf(value) for name, value in fields.items() if isinstance(name, _Path))}
     query = Query(tenant=tenant, **asked) if not faults else Query(tenant=tenant)
+    if redactor is not None:
+        query = replace(query, pseudonyms=pseudonyms_of(query, redactor))
     if cursor is not None and not faults:
         query = _continued(query, cursor, faults)
     if faults:

@@ -38,7 +38,7 @@ def routes(answering: Answering, clock: Clock = now_ns) -> APIRouter:
         if name not in SEARCHES:
             raise NotFound(f"there is no search {name}; there are {', '.join(SEARCHES)}")
         filters = _filters(SEARCHES[name], request.query_params.multi_items(), clock)
-        query = read_query(reader.tenant, filters, answering.numeric)
+        query = read_query(reader.tenant, filters, answering.numeric, answering.redactor)
         asked = {name: value for name, value in filters if name != "cursor"}
         with reads.reading(reader, "search", {"search": name, **asked}) as read:
             return present.answer({"name": name, "filters": asked, **found(desk, query, read)})

@@ -6,6 +6,7 @@ import os
 from contextlib import AsyncExitStack, suppress
 from typing import Any, get_args
 
+from otel_audit.redact import Redactor
 from receiver.accept import Accept
 from receiver.app.drain import Drain
 from receiver.app.life import end_of, ends_within
@@ -55,7 +56,8 @@ async def _serve(settings: Settings) -> None:
         opened.push_async_callback(drain.once)  # what was said last, the end of this process too
         telling = opened.enter_context(Telling(settings, "accept", state))
         spool = _spool(settings, opened)
-        forwarder = Forwarder(settings.forward, settings.data_dir)
+        redactor = Redactor(settings.redact.rules)
+        forwarder = Forwarder(settings.forward, settings.data_dir, redactor)
         await forwarder.start()
         opened.push_async_callback(forwarder.stop, FORWARD_GRACE_S)
         service = OtlpService(
@@ -65,6 +67,7 @@ async def _serve(settings: Settings) -> None:
             settings.index.oldest_days,
             settings.otlp.event_max_bytes,
             forward=forwarder,
+            redactor=redactor,
         )
         doors = _Doors(service, settings, telling)
         ports = await doors.open(opened)

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from contextlib import ExitStack, suppress
 from typing import Any, Protocol, TypeVar
 
+from otel_audit.redact import Redactor
 from receiver.app.life import on_end
 from receiver.app.telling import Telling
 from receiver.app.upkeep import Upkeep
@@ -217,7 +218,9 @@ def _upkeep(
         refused,
         opening.patiently(lambda: RefusedReader(settings.data_dir)),
         tell=outbox.append,
-        read_again=Again(Senders(settings.auth).claims_of, settings.index.oldest_days).read,
+        read_again=Again(
+            Senders(settings.auth).claims_of, settings.index.oldest_days, redactor=Redactor(settings.redact.rules)
+        ).read,
         relearn=_relearn(settings, index, opening),
     )
 
@@ -238,4 +241,5 @@ def _traces(settings: Settings, index: EntryIndex, opening: _Opening) -> TraceWr
         opening.patiently(lambda: JournalReader.open(settings.data_dir)),
         index,
         lambda event_ns, outlier: partition_of(event_ns, outlier, partitioning),
+        redactor=Redactor(settings.redact.rules),
     )

@@ -11,8 +11,8 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from otel_audit import redact
 from otel_audit.canonical import canonical, rfc3339
+from otel_audit.redact import Redactor
 from receiver.clock import SECOND_NS, Clock, now_ns
 from receiver.errors import NotFound, ReceiverError
 from receiver.own import own_draft
@@ -69,9 +69,12 @@ class _Repeats:
 class Reads:
     """Tells of every read. Any number of threads read at once."""
 
-    def __init__(self, append: Callable[[Sequence[Draft]], None], clock: Clock = now_ns) -> None:
+    def __init__(
+        self, append: Callable[[Sequence[Draft]], None], clock: Clock = now_ns, redactor: Redactor | None = None
+    ) -> None:
         """*append* returns when the drafts it is given are on disk, and raises when they are not."""
         self._append = append
+        self._redactor = redactor or Redactor()
         self._clock = clock
         self._known: OrderedDict[bytes, _Repeats] = OrderedDict()
         self._turn = threading.Lock()
@@ -134,7 +137,7 @@ class Reads:
                 self._known.move_to_end(key)
                 return
         # Outside the turn: readers who come at once do not wait for each other's disk writes.
-        self._append([_draft(reader, read.what, read.asked, now, {"found": read.found})])
+        self._append([self._draft(reader, read.what, read.asked, now, {"found": read.found})])
         with self._turn:
             self._known.setdefault(key, _Repeats(reader, read.what, read.asked, now)).last_ns = now
             while len(self._known) > KNOWN_MAX:
@@ -144,16 +147,17 @@ class Reads:
 
     def _repeats(self, each: _Repeats) -> Draft:
         told: dict[str, int | str] = {"reads": each.count, "found": each.found, "since": rfc3339(each.since_ns)}
-        return _draft(each.reader, each.what, each.asked, each.last_ns, told)
+        return self._draft(each.reader, each.what, each.asked, each.last_ns, told)
 
-
-def _draft(reader: Reader, what: str, asked: Mapping[str, str], now_ns: int, told: Mapping[str, int | str]) -> Draft:
-    attributes, _ = redact.redact(
-        {
-            **reader.said,
-            "audit.target.type": what,
-            "audit.metadata.filter": dict(asked),
-            **{f"audit.metadata.{name}": value for name, value in told.items()},
-        }
-    )
-    return own_draft(ACTION, attributes, now_ns, tenant=reader.tenant)
+    def _draft(
+        self, reader: Reader, what: str, asked: Mapping[str, str], now_ns: int, told: Mapping[str, int | str]
+    ) -> Draft:
+        attributes, _ = self._redactor.redact(
+            {
+                **reader.said,
+                "audit.target.type": what,
+                "audit.metadata.filter": dict(asked),
+                **{f"audit.metadata.{name}": value for name, value in told.items()},
+            }
+        )
+        return own_draft(ACTION, attributes, now_ns, tenant=reader.tenant)

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+from otel_audit.redact import Redactor
 from receiver.clock import Clock, now_ns
 from receiver.config import Settings
 from receiver.doctor.clocks import against_journal
@@ -37,4 +38,4 @@ def _directory(settings: Settings, whole: bool, clock: Clock) -> Iterator[Findin
     yield free_space(data_dir, grown, settings.traces.spool_max_bytes)
     yield fsync(data_dir)
     yield lasting(data_dir, _MOUNTS.read_text() if _MOUNTS.exists() else "")
-    yield secrets(data_dir / "spool")
+    yield secrets(data_dir / "spool", Redactor(settings.redact.rules))

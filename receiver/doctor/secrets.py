@@ -6,7 +6,7 @@ from pathlib import Path
 
 from google.protobuf.message import DecodeError
 
-from otel_audit.redact import redact
+from otel_audit.redact import Redactor
 from receiver.doctor.finding import Finding, fine
 from receiver.segments import segments
 from receiver.spool import SpoolReader
@@ -18,12 +18,12 @@ READ_MAX_BYTES = 32 << 20
 NAMED_MAX = 10
 
 
-def secrets(spool: Path) -> Finding:
+def secrets(spool: Path, redactor: Redactor) -> Finding:
     """The names under which recent spans carry what the rules hide; never a value."""
     seen, names = 0, Counter[str]()
     for span in _spans(spool):
         seen += 1
-        names.update(set(hidden(span)))
+        names.update(set(hidden(span, redactor)))
     if not names:
         return fine("secrets", f"none in the {seen} spans of the spool")
     told = ", ".join(f"{name} ({count})" for name, count in names.most_common(NAMED_MAX))
@@ -32,10 +32,10 @@ def secrets(spool: Path) -> Finding:
     return Finding("secrets", "warning", message, hint)
 
 
-def hidden(span: Span) -> Iterator[str]:
+def hidden(span: Span, redactor: Redactor) -> Iterator[str]:
     """The names of *span*'s attributes that are redacted; a name that is a secret itself, as it is after that."""
     for key, value in span.attributes.items():
-        clean, count = redact({key: value})
+        clean, count = redactor.redact({key: value})
         if count:
             yield next(iter(clean), "")
 

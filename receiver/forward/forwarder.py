@@ -10,6 +10,7 @@ from urllib.parse import quote
 
 from google.protobuf.message import Message
 
+from otel_audit.redact import Redactor
 from receiver.config import Forward
 from receiver.forward.batch import Waiting
 from receiver.forward.disk import DiskQueue
@@ -27,10 +28,14 @@ _LOG = logging.getLogger(__name__)
 class Forwarder:
     """The backends of the settings. Make and use it in the event loop; without backends it does nothing."""
 
-    def __init__(self, backends: Sequence[Forward], data_dir: Path) -> None:
-        """*data_dir* holds the queues on disk. WrongSettings when a backend cannot be spoken to with its settings."""
+    def __init__(self, backends: Sequence[Forward], data_dir: Path, redactor: Redactor | None = None) -> None:
+        """*data_dir* holds the queues on disk; *redactor* has the rules.
+
+        WrongSettings when a backend cannot be spoken to with its settings.
+        """
         directory = data_dir / "forward"
-        self._backends = [_Backend(each, directory / quote(each.called, safe="")) for each in backends]
+        redactor = redactor or Redactor()
+        self._backends = [_Backend(each, directory / quote(each.called, safe=""), redactor) for each in backends]
         self._directories = {each.directory for each in self._backends if each.lasts}
         self._directory = directory
 
@@ -73,14 +78,16 @@ class Forwarder:
 class _Backend:
     """One backend: its connection, and a lane for each signal it is to have."""
 
-    def __init__(self, settings: Forward, directory: Path) -> None:
+    def __init__(self, settings: Forward, directory: Path, redactor: Redactor) -> None:
         self.name = settings.called
         self.strip = settings.strip
         self.lasts = settings.queue == "disk"
         self.directory = directory
         self.exporter: Exporter = (GrpcExporter if settings.protocol == "grpc" else HttpExporter)(settings)
         wanted = [signal for name, signal in SIGNALS.items() if not settings.signals or name in settings.signals]
-        self.lanes = {each.name: Lane(settings, each, self.exporter, self._queue(settings, each)) for each in wanted}
+        self.lanes = {
+            each.name: Lane(settings, each, self.exporter, self._queue(settings, each), redactor) for each in wanted
+        }
 
     def facts(self) -> dict[str, Any]:
         """The sum over its signals."""

@@ -7,6 +7,7 @@ from typing import Any
 
 from google.protobuf.message import DecodeError
 
+from otel_audit.redact import Redactor
 from receiver.config import Forward
 from receiver.forward.backoff import Backoff
 from receiver.forward.batch import Batch
@@ -23,12 +24,12 @@ _LOG = logging.getLogger(__name__)
 class Lane:
     """Sends what it is offered until the backend has taken it or refused it for good."""
 
-    def __init__(self, settings: Forward, signal: Signal, exporter: Exporter, queue: Queue) -> None:
+    def __init__(self, settings: Forward, signal: Signal, exporter: Exporter, queue: Queue, redactor: Redactor) -> None:
         self._signal = signal
         self._exporter = exporter
         self._queue = queue
         self._capacity = settings.queue_max_bytes
-        self._redact = settings.redact
+        self._redactor = redactor if settings.redact else None
         self._slots = asyncio.Semaphore(settings.in_flight_max)
         self._backoff = Backoff(settings.retry_max_s)
         self._tally = Tally(settings.called, signal)
@@ -83,9 +84,9 @@ class Lane:
 
     async def _clean(self, bodies: Sequence[bytes]) -> Sequence[bytes]:
         """*bodies*, redacted where that is asked for; on a thread, for it takes its time."""
-        if not self._redact:
+        if self._redactor is None:
             return bodies
-        clean = await asyncio.to_thread(_redacted, self._signal, bodies)
+        clean = await asyncio.to_thread(_redacted, self._signal, bodies, self._redactor)
         if unreadable := [body for body, read in zip(bodies, clean, strict=True) if read is None]:
             self._tally.dropped("unreadable", unreadable)
         return [body for body in clean if body is not None]
@@ -119,12 +120,12 @@ class Lane:
             self._tally.retry(outcome.problem)
 
 
-def _redacted(signal: Signal, bodies: Sequence[bytes]) -> list[bytes | None]:
-    return [_redacted_one(signal, body) for body in bodies]
+def _redacted(signal: Signal, bodies: Sequence[bytes], redactor: Redactor) -> list[bytes | None]:
+    return [_redacted_one(signal, body, redactor) for body in bodies]
 
 
-def _redacted_one(signal: Signal, body: bytes) -> bytes | None:
+def _redacted_one(signal: Signal, body: bytes, redactor: Redactor) -> bytes | None:
     try:
-        return redacted(signal, body)
+        return redacted(signal, body, redactor)
     except DecodeError:  # what cannot be read cannot be redacted, and does not go out
         return None

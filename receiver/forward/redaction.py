@@ -5,18 +5,19 @@ from typing import Any
 
 import orjson
 
-from otel_audit.redact import needed, redact
+from otel_audit import wire
+from otel_audit.redact import Redactor
 from receiver.signal import TRACES, Signal
 
 
-def redacted(signal: Signal, body: bytes) -> bytes:
-    """*body* without secrets and card numbers; itself when it holds none. DecodeError when it cannot be read.
+def redacted(signal: Signal, body: bytes, redactor: Redactor) -> bytes:
+    """*body* without what the rules of *redactor* name; itself when it holds none. DecodeError when it cannot be read.
 
     Looks at every attribute, at names and status messages of spans, and at the bodies of log records.
     """
     request = signal.request.FromString(body)
-    found = sum(map(_clean, _attributes(signal, request)))
-    found += sum(_clean_text(holder, field) for holder, field in _texts(signal, request))
+    found = sum(_clean(attributes, redactor) for attributes in _attributes(signal, request))
+    found += sum(_clean_text(holder, field, redactor) for holder, field in _texts(signal, request))
     return request.SerializeToString() if found else body
 
 
@@ -43,29 +44,30 @@ def _texts(signal: Signal, request: Any) -> Iterator[tuple[Any, str]]:
                     yield record, "body"
 
 
-def _clean(attributes: Any) -> int:
+def _clean(attributes: Any, redactor: Redactor) -> int:
     """Redact *attributes* where they stand, and count what was found."""
     plain = {pair.key: _plain(pair.value) for pair in attributes}
-    if not plain or (len(plain) == len(attributes) and not _suspicious(plain)):
+    if not plain or (len(plain) == len(attributes) and not _suspicious(plain, redactor)):
         return 0
-    return sum(_clean_pair(pair) for pair in attributes)
+    actor_type = plain.get(wire.ACTOR_TYPE)
+    return sum(_clean_pair(pair, actor_type, redactor) for pair in attributes)
 
 
-def _clean_pair(pair: Any) -> int:
+def _clean_pair(pair: Any, actor_type: Any, redactor: Redactor) -> int:
     """One attribute by itself, for a key may come twice."""
-    clean, found = redact({pair.key: _plain(pair.value)})
+    clean, found = redactor.redact({pair.key: _plain(pair.value)}, actor_type)
     if found:
         ((pair.key, value),) = clean.items()
         _fill(pair.value, value)
     return found
 
 
-def _clean_text(holder: Any, field: str) -> int:
+def _clean_text(holder: Any, field: str, redactor: Redactor) -> int:
     value = getattr(holder, field)
     plain = value if isinstance(value, str) else _plain(value)
-    if not plain or not _suspicious({field: plain}):
+    if not plain or not _suspicious({field: plain}, redactor):
         return 0
-    clean, found = redact({field: plain})
+    clean, found = redactor.redact({field: plain})
     if found and isinstance(value, str):
         setattr(holder, field, clean[field])
     elif found:
@@ -73,12 +75,12 @@ def _clean_text(holder: Any, field: str) -> int:
     return found
 
 
-def _suspicious(plain: dict[str, Any]) -> bool:
+def _suspicious(plain: dict[str, Any], redactor: Redactor) -> bool:
     try:
         encoded = orjson.dumps(plain, default=_decoded)
     except orjson.JSONEncodeError:  # deeper than JSON goes
         return True
-    return needed(plain, encoded)
+    return redactor.needed(plain, encoded)
 
 
 def _decoded(value: bytes) -> str:

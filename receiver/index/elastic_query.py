@@ -82,7 +82,7 @@ def _asked(query: Query) -> Iterator[Clause]:
         )
     for asked, field in EXACT.items():
         if (value := getattr(query, asked)) is not None:
-            yield {"term": {PLAIN[field]: value}}
+            yield _one_of(PLAIN[field], query.values(value))
     if query.related:
         yield {"terms": {PLAIN["related"]: list(query.related)}}
     if query.traces:
@@ -99,7 +99,11 @@ def _asked(query: Query) -> Iterator[Clause]:
     for key, within in query.numbers:
         yield _within(f"{NUMERIC}.{key}", within)
     for leaf in query.leaves:
-        yield {"term": {f"{STATES[leaf.field]}.{leaf.path}": leaf.value}}
+        yield _one_of(f"{STATES[leaf.field]}.{leaf.path}", query.values(leaf.value))
+
+
+def _one_of(field: str, values: tuple[str, ...]) -> Clause:
+    return {"terms": {field: list(values)}} if values[1:] else {"term": {field: values[0]}}
 
 
 def _within(field: str, bounds: Range) -> Clause:

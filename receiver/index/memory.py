@@ -119,7 +119,7 @@ def matches(entry: Entry, query: Query) -> bool:
         entry.tenant == query.tenant
         and (query.wants_own or not entry.action.startswith(PREFIX))
         and (not query.actions or any(_like(entry.action, each) for each in query.actions))
-        and all(getattr(query, asked) in (None, getattr(entry, field)) for asked, field in EXACT.items())
+        and all(_is(query, getattr(query, asked), getattr(entry, field)) for asked, field in EXACT.items())
         and (not query.related or not set(query.related).isdisjoint(entry.related))
         and (not query.traces or entry.trace_id in query.traces)
         and (query.status_code_min is None or _at_least(entry.status_code, query.status_code_min))
@@ -128,8 +128,12 @@ def matches(entry: Entry, query: Query) -> bool:
         and set(query.words) <= set(searched_words(entry))
         and (query.amount is None or query.amount.holds(amount_of(entry)))
         and all(bounds.holds(number_of(entry.metadata.get(key))) for key, bounds in query.numbers)
-        and set(query.leaves) <= set(leaves_of(entry))
+        and all(not set(leaves_of(entry)).isdisjoint(each) for each in query.any_leaves)
     )
+
+
+def _is(query: Query, asked: str | None, value: str | None) -> bool:
+    return asked is None or value in query.values(asked)
 
 
 def _most(size: int, values: Iterable[str | None]) -> tuple[tuple[str, int], ...]:

@@ -48,6 +48,7 @@ class Query:
     (``time``). Ties go by event id in the same order. ``words`` are folded whole words, each of which must occur in
     the entry's free text.
     ``numbers`` bounds metadata by key, of those the index was told to file as numbers; ``leaves`` must all be there.
+    ``pseudonyms`` say under which other value what is asked of ``user_email`` and of ``leaves`` may be filed, too.
     Entries of the receiver itself (``audit.…``) are left out unless ``actions`` ask for them, or ``with_own`` does.
     """
 
@@ -78,11 +79,21 @@ class Query:
     limit: int = 100
     after: Position | None = None
     with_own: bool = False
+    pseudonyms: tuple[tuple[str, str], ...] = ()
 
     @property
     def wants_own(self) -> bool:
         """Whether the receiver's own entries are asked for."""
         return self.with_own or any(each.startswith(PREFIX) for each in self.actions)
+
+    def values(self, value: str) -> tuple[str, ...]:
+        """Any of these is as good as *value*."""
+        return (value, *(other for plain, other in self.pseudonyms if plain == value))
+
+    @property
+    def any_leaves(self) -> tuple[tuple[Leaf, ...], ...]:
+        """The leaves asked for, each with those that are as good."""
+        return tuple(tuple(leaf._replace(value=each) for each in self.values(leaf.value)) for leaf in self.leaves)
 
     def next_after(self, position: Position) -> "Query":
         """The same question, from *position* on."""

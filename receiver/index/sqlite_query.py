@@ -67,7 +67,7 @@ def _asked(query: Query) -> Iterator[_Condition]:
         yield _any(list(map(_action, query.actions)))
     for asked, column in EXACT.items():
         if (value := getattr(query, asked)) is not None:
-            yield _Condition(f"{column} = ?", (value,))
+            yield _any([_Condition(f"{column} = ?", (each,)) for each in query.values(value)])
     if query.status_code_min is not None:
         yield _Condition("status_code >= ?", (int64(query.status_code_min),))
     if query.since_ns is not None:
@@ -81,7 +81,7 @@ def _asked(query: Query) -> Iterator[_Condition]:
     if query.traces:
         yield _Condition(f"trace_id IN ({_places(query.traces)})", query.traces)
     if query.words or query.leaves:
-        tokens = all_tokens(query.words, query.leaves)
+        tokens = all_tokens(query.words, query.any_leaves)
         yield _Condition("id IN (SELECT rowid FROM words WHERE words MATCH ?)", (tokens,))
     if query.amount is not None:
         yield _within("amount", query.amount)

@@ -103,9 +103,10 @@ def word_text(entry: Entry) -> str:
     return " ".join((*map(token, searched_words(entry)), *{leaf_token(leaf) for leaf in leaves_of(entry)}))
 
 
-def all_tokens(words: Iterable[str], leaves: Iterable[Leaf]) -> str:
-    """The full-text query that asks for every one of *words* and *leaves*."""
-    return " AND ".join(f'"{each}"' for each in (*map(token, words), *map(leaf_token, leaves)))
+def all_tokens(words: Iterable[str], leaves: Iterable[Iterable[Leaf]]) -> str:
+    """The full-text query that asks for every one of *words*, and for one leaf of each of *leaves*."""
+    each_of = (" OR ".join(f'"{leaf_token(leaf)}"' for leaf in any_of) for any_of in leaves)
+    return " AND ".join((*(f'"{token(word)}"' for word in words), *(f"({any_of})" for any_of in each_of)))
 
 
 def token(word: str) -> str:

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import orjson
 
+from otel_audit.redact import Redactor
 from receiver.claims import Claims
 from receiver.clock import Clock, now_ns
 from receiver.otlp import decode
@@ -21,10 +22,17 @@ Outcome = Draft | str
 class Again:
     """Reads as if for the first time: as of then, from that sender, who may claim what its credential may now."""
 
-    def __init__(self, claims_of: Callable[[str | None], Claims], oldest_days: int, clock: Clock = now_ns) -> None:
+    def __init__(
+        self,
+        claims_of: Callable[[str | None], Claims],
+        oldest_days: int,
+        clock: Clock = now_ns,
+        redactor: Redactor | None = None,
+    ) -> None:
         self._claims_of = claims_of
         self._oldest_days = oldest_days
         self._clock = clock
+        self._redactor = redactor or Redactor()
 
     def read(self, row: Row) -> Outcome:
         """What a row of kind ``quarantined`` that holds a request becomes now."""
@@ -32,7 +40,13 @@ class Again:
         signal, events = (LOGS, log_events) if kept.get("signal") == "logs" else (TRACES, span_events)
         sender = kept["sender"]
         reception = Reception(
-            row.received_ns, row.tenant, sender["id"], sender["peer"], self._oldest_days, self._claims_of(sender["id"])
+            row.received_ns,
+            row.tenant,
+            sender["id"],
+            sender["peer"],
+            self._oldest_days,
+            self._claims_of(sender["id"]),
+            redactor=self._redactor,
         )
         extracted = extract(events(decode.parsed(signal.request, b64decode(kept["raw"]))), reception)
         if extracted.quarantined:

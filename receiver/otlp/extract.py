@@ -8,8 +8,9 @@ from typing import Any
 
 import orjson
 
-from otel_audit import redact, wire
+from otel_audit import wire
 from otel_audit.canonical import canonical, rfc3339
+from otel_audit.redact import Redactor, cut
 from receiver.claims import ANYTHING, Claims
 from receiver.clock import DAY_NS
 from receiver.forward.redaction import redacted
@@ -17,6 +18,9 @@ from receiver.otlp.anomalies import anomalies_of
 from receiver.otlp.events import Found
 from receiver.row import Draft
 from receiver.signal import SIGNALS
+
+#: The rules of whoever sets none.
+_BY_DEFAULT = Redactor()
 
 #: Further ahead than this an event's time is not believed.
 AHEAD_MAX_NS = DAY_NS
@@ -33,6 +37,7 @@ class Reception:
     oldest_days: int = 2555
     claims: Claims = ANYTHING
     event_max_bytes: int = 1024 * 1024
+    redactor: Redactor = _BY_DEFAULT
 
     @property
     def facts(self) -> dict[str, Any]:
@@ -95,19 +100,23 @@ def extract(events: Iterable[Found], reception: Reception) -> Extracted:
     )
 
 
-def _clean(found: Found, event_max_bytes: int) -> Found:
-    """*found* without what must not be told, whoever sent it; BrokenEvent when it is too large to be searched."""
+def _clean(found: Found, reception: Reception) -> Found:
+    """*found* without what must not be told, whoever sent it, long fields cut; BrokenEvent when it is too large."""
     encoded = found.encoded()
-    if len(encoded) > event_max_bytes:
-        raise wire.BrokenEvent(f"has {len(encoded)} bytes, more than {event_max_bytes}")
-    if not redact.needed({**found.more, **found.attributes}, encoded):
-        return found
-    return replace(found, attributes=redact.redact(found.attributes)[0], more=redact.redact(found.more)[0])
+    if len(encoded) > reception.event_max_bytes:
+        raise wire.BrokenEvent(f"has {len(encoded)} bytes, more than {reception.event_max_bytes}")
+    redactor = reception.redactor
+    if redactor.needed({**found.more, **found.attributes}, encoded):
+        found = replace(found, attributes=redactor.redact(found.attributes)[0], more=redactor.redact(found.more)[0])
+    field_max_bytes = redactor.rules.field_max_bytes
+    if len(encoded) > field_max_bytes:
+        found = replace(found, attributes=cut(found.attributes, field_max_bytes), more=cut(found.more, field_max_bytes))
+    return found
 
 
 def _draft(found: Found, reception: Reception) -> Draft:
     """The event as an entry, or as a report; BrokenEvent when it breaks the convention."""
-    found = _clean(found, reception.event_max_bytes)
+    found = _clean(found, reception)
     time_ns = found.time_ns or reception.received_ns
     said = wire.read_event(found.name, _without_empty(found.attributes))
     said = {
@@ -154,9 +163,7 @@ def _is_outlier(time_ns: int, reception: Reception) -> bool:
 
 def _quarantined(found: Found, reception: Reception, reason: str) -> Draft:
     """The broken event with everything that is needed to read it again: a request with this one event in it."""
-    raw = found.alone()
-    if len(raw) <= reception.event_max_bytes:  # a larger one is kept as it is: searching it would take too long
-        raw = redacted(SIGNALS[found.signal], raw)
+    raw = redacted(SIGNALS[found.signal], found.alone(), reception.redactor)
     facts = reception.facts
     values = {
         "reason": reason,

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from otel_audit.redact import Redactor
 from receiver.accept import Accept, Accepted
 from receiver.clock import Clock, now_ns
 from receiver.forward.forwarder import Forwarder
@@ -46,8 +47,12 @@ class OtlpService:
         event_max_bytes: int,
         clock: Clock = now_ns,
         forward: Forwarder | None = None,
+        redactor: Redactor | None = None,
     ) -> None:
-        """*spool* takes the spans for the join; None where none are kept. *forward* takes every request."""
+        """*spool* takes the spans for the join; None where none are kept. *forward* takes every request.
+
+        *redactor* has the rules for every sender.
+        """
         self._accept = accept
         self._senders = senders
         self._spool = spool
@@ -55,6 +60,7 @@ class OtlpService:
         self._event_max_bytes = event_max_bytes
         self._clock = clock
         self._forward = forward
+        self._redactor = redactor or Redactor()
         self._dropped = {"sender_dropped_events": 0, "sender_dropped_attributes": 0}
 
     def caller(self, authorization: str | None, certificate: Certificate | None = None) -> Sender:
@@ -80,7 +86,14 @@ class OtlpService:
                 self._hand_over(signal, body, None, caller, received_ns)
             return Answer(signal.response())
         reception = Reception(
-            received_ns, caller.tenant, caller.id, peer, self._oldest_days, caller.claims, self._event_max_bytes
+            received_ns,
+            caller.tenant,
+            caller.id,
+            peer,
+            self._oldest_days,
+            caller.claims,
+            self._event_max_bytes,
+            self._redactor,
         )
         request, extracted = await aside(len(body), _read, signal, body, reception)
         caller.budget.take_events(len(extracted.drafts), extracted.streams)

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 import httpx
 import orjson
 
+from otel_audit.redact import Redactor
 from receiver.errors import Refused, Unavailable
 from receiver.otlp_json import request_bytes
 from receiver.signal import TRACES
@@ -23,12 +24,19 @@ class JaegerSource:
     name = "jaeger"
 
     def __init__(
-        self, url: str, headers: Mapping[str, str], tenant: str, timeout_s: float, trace_max_spans: int
+        self,
+        url: str,
+        headers: Mapping[str, str],
+        tenant: str,
+        timeout_s: float,
+        trace_max_spans: int,
+        redactor: Redactor | None = None,
     ) -> None:
         """*timeout_s* is the longest one question takes, whatever the server does meanwhile."""
         self._client = httpx.Client(base_url=url, headers=dict(headers), timeout=timeout_s)
         self._tenant = tenant
         self._timeout_s = timeout_s
+        self._redactor = redactor or Redactor()
         self._max = trace_max_spans
 
     def trace(self, tenant: str, trace_id: str) -> Found:
@@ -43,7 +51,7 @@ class JaegerSource:
             return Found((), False)
         spans = {span.span_id: span for part in _results(body) for span in spans_of(part, tenant)}
         ordered = sorted(spans.values(), key=lambda span: (span.start_ns, span.span_id))
-        return Found(tuple(map(redacted, ordered[: self._max])), len(ordered) > self._max)
+        return Found(tuple(redacted(span, self._redactor) for span in ordered[: self._max]), len(ordered) > self._max)
 
     def close(self) -> None:
         """See :class:`~receiver.traces.port.TraceSource`."""

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from functools import partial
 
+from otel_audit.redact import Redactor
 from receiver.config import Settings, TraceSourceSettings
 from receiver.elastic import connect
 from receiver.timing import stepped
@@ -27,12 +28,14 @@ def open_sources(settings: Settings) -> Sources:
     openers: dict[str, Callable[[], TraceSource]] = {}
     for number, each in enumerate(settings.traces.sources or (TraceSourceSettings(kind=OWN),), start=1):
         if each.kind != OWN:
-            openers[f"{number} ({each.kind}, {each.url})"] = partial(_jaeger, each, settings.traces.trace_max_spans)
+            openers[f"{number} ({each.kind}, {each.url})"] = partial(_jaeger, each, settings)
         elif settings.traces.keep != "none":
             openers[OWN] = lambda: stepped("spans", open_store(settings, write=False))
     return Sources(openers)
 
 
-def _jaeger(source: TraceSourceSettings, trace_max_spans: int) -> TraceSource:
+def _jaeger(source: TraceSourceSettings, settings: Settings) -> TraceSource:
     headers = {name: value.get_secret_value() for name, value in source.headers.items()}
-    return JaegerSource(source.url or "", headers, source.tenant, source.timeout_s, trace_max_spans)
+    redactor = Redactor(settings.redact.rules)
+    spans = settings.traces.trace_max_spans
+    return JaegerSource(source.url or "", headers, source.tenant, source.timeout_s, spans, redactor)

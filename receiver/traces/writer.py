@@ -7,6 +7,7 @@ from google.protobuf.message import DecodeError
 
 from otel_audit.canonical import unix_ns
 from otel_audit.entry import Entry
+from otel_audit.redact import Redactor
 from otel_audit.wire import PREFIX
 from receiver.clock import SECOND_NS, Clock, now_ns
 from receiver.config import Traces
@@ -56,6 +57,7 @@ class TraceWriter(Worker):
         partition_of: PartitionOf,
         clock: Clock = now_ns,
         poll_s: float = 0.05,
+        redactor: Redactor | None = None,
     ) -> None:
         super().__init__("traces")
         self._settings = settings
@@ -65,6 +67,7 @@ class TraceWriter(Worker):
         self._partition_of = partition_of
         self._clock = clock
         self._poll_s = poll_s
+        self._redactor = redactor or Redactor()
         self._audited = Audited()
         self._index = index
         self._teller = Teller(self._audited, store, index.amend)
@@ -189,7 +192,7 @@ class TraceWriter(Worker):
     def _put(self) -> None:
         """Put what is to be put. Where the store is away it stays, nothing more is read, and the cursor stands."""
         if self._to_put:
-            self._store.put([redacted(span) for span in self._to_put])
+            self._store.put([redacted(span, self._redactor) for span in self._to_put])
             for trace in dict.fromkeys(map(trace_of, self._to_put)):
                 self._teller.look_at(trace)
                 self._quiet.heard(trace, self._clock())

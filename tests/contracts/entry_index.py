@@ -464,6 +464,30 @@ class EntryIndexContract:
         for query in (Query(amount=bounds, order="asc"), Query(numbers=(("weight", bounds),), order="asc")):
             assert ids(index, query) == [event_id(n) for n in found]
 
+    def test_a_pseudonym_is_as_good_as_the_value_it_stands_for(self, index: EntryIndex) -> None:
+        """Of an address and of leaves either is found; each of several leaves must be there."""
+        plain, hidden = "ann@example.com", "pseudonym-a"
+        state = {"email": hidden, "status": "paid"}
+        index.put(
+            LOG,
+            filed(
+                entry(1, user_email=plain),
+                entry(2, user_email=hidden, new_state=state),
+                entry(3, user_email="ben@example.com", new_state={**state, "email": plain}),
+            ),
+            cursor=1,
+        )
+        asked = Query(pseudonyms=((plain, hidden), ("other", "pseudonym-b")), order="asc")
+        email, paid = Leaf("new_state", "email", plain), Leaf("new_state", "status", "paid")
+        for query, found in (
+            (replace(asked, user_email=plain), [1, 2]),
+            (replace(asked, leaves=(email, paid)), [2, 3]),
+            (replace(asked, leaves=(email,), user_email=plain), [2]),
+            (replace(asked, user_email=hidden), [2]),
+            (replace(asked, leaves=(email,), pseudonyms=()), [3]),
+        ):
+            assert ids(index, query) == [event_id(n) for n in found]
+
     @pytest.mark.parametrize(
         "leaf",
         [

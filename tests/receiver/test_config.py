@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from receiver.config import Address, Index, Token, load
+from otel_audit.redact import Rules
+from receiver.config import Address, Index, Redact, Token, load
 from receiver.errors import WrongSettings
 
 HASH = "0" * 64
@@ -160,3 +161,28 @@ def test_a_setting_of_a_section_in_a_section_has_its_variable(tmp_path: Path, mo
     monkeypatch.setenv("OTEL_AUDIT_RECEIVER_OTLP__TLS__CRT", "x")
     with pytest.raises(WrongSettings, match="OTLP__TLS__CRT"):
         load()
+
+
+def test_wrong_rules_of_redaction_are_named_with_their_place(tmp_path: Path):
+    """All at once, and never the key."""
+    file = tmp_path / "otel-audit.yaml"
+    file.write_text(
+        "redact:\n  pseudonym_key: tooshort\n  cards: hide\n  field_max_bytes: 5\n"
+        "  fields: {'a b': remove, '*': mask, notes: shred}\n"
+    )
+    problems = _problems(file)
+    told = {problem.partition(":")[0]: problem for problem in problems}
+    assert told.keys() == {"redact.pseudonym_key", "redact.cards", "redact.field_max_bytes", "redact.fields"}
+    for wrong in ("'a b' must be a name", "'*' would fit every name", "'notes': its mode must be one of"):
+        assert wrong in told["redact.fields"]
+    assert "tooshort" not in str(problems)
+
+
+def test_rules_of_redaction_are_those_of_the_sdk(monkeypatch: pytest.MonkeyPatch):
+    """The same words mean the same; the key is not shown."""
+    monkeypatch.setenv("OTEL_AUDIT_RECEIVER_REDACT__PSEUDONYM_KEY", "one key for SDK and receiver")
+    monkeypatch.setenv("OTEL_AUDIT_RECEIVER_REDACT__FIELDS", '{"loyalty_*": "remove"}')
+    redact = load().redact
+    assert redact.rules == Rules(pseudonym_key=b"one key for SDK and receiver", fields={"loyalty_*": "remove"})
+    assert Redact().rules == Rules()
+    assert "one key" not in repr(redact)

@@ -1,6 +1,7 @@
 """What the caller says is what the receiver reads: held at the call, and kept as it was then."""
 
 import contextvars
+from collections.abc import Iterator
 from enum import Enum
 from typing import Any
 
@@ -8,9 +9,11 @@ import pytest
 from pydantic import BaseModel
 
 import otel_audit
-from otel_audit import wire
+from otel_audit import _said, wire
 from otel_audit._event import Event
 from otel_audit._recorder import Recorder
+from otel_audit.redact import Rules
+from otel_audit.redact.marks import pseudonym
 from otel_audit.testing import capture
 
 
@@ -195,3 +198,60 @@ def test_a_wrong_bind_is_noted_on_what_follows():
     assert said["metadata"]["actor_type"] == "robot"
     assert said["metadata"]["user_name"] == "x"
     assert len(said["metadata"]["otel_audit.notes"]) == 3
+
+
+KEY = "one key for SDK and receiver"
+MIA = "mia@example.com"
+
+
+@pytest.fixture
+def keyed() -> Iterator[None]:
+    """The process redacts with a key, and a bound of 4 KiB a field."""
+    _said.use(Rules(pseudonym_key=KEY.encode(), field_max_bytes=4096))
+    yield
+    _said.use(Rules())
+
+
+def _email(kept: _Kept, **said: Any) -> Any:
+    _record(kept, **said)
+    return kept.events[-1].read()[1]["user.email"]
+
+
+@pytest.mark.usefixtures("keyed")
+def test_whose_address_it_is_decides_wherever_it_is_said():
+    """Bound or said with the event, before or after the actor: a customer's is never told, a member of staff's is."""
+    kept = _Kept()
+    hidden = pseudonym(KEY.encode(), MIA)
+    assert _email(kept, user_email=MIA) == hidden
+    assert _email(kept, user_email=MIA, actor_type="staff") == MIA
+    with otel_audit.bind(actor_type="staff"):
+        assert _email(kept, user_email=MIA) == MIA
+        with otel_audit.bind(user_email=MIA):
+            assert _email(kept) == MIA
+            assert _email(kept, actor_type="user") == hidden
+            with otel_audit.bind(actor_type="user"):
+                assert _email(kept) == hidden
+
+
+@pytest.mark.usefixtures("keyed")
+@pytest.mark.parametrize(
+    "state",
+    [
+        {"status": "paid", "blob": "x" * 1_000_000},
+        {"status": "paid", "items": [{"sku": str(number)} for number in range(50_000)]},
+        {"status": "paid", "deep": _deep()},
+        {"status": "paid", "circle": _circular()},
+        {"status": "paid", "odd": {object, 2**70}},
+    ],
+    ids=["huge", "long", "deep", "circular", "no JSON"],
+)
+def test_a_state_that_cannot_be_told_whole_is_told_in_part(state: dict[str, Any]):
+    """Cut, marked and recorded; what fits is there, and redacted all the same."""
+    kept = _Kept()
+    _record(kept, after={**state, "password": "hunter2"}, metadata={"whole": "yes"})
+    name, attributes = kept.events[0].read()
+    told = wire.read_event(name, attributes)
+    assert (told["metadata"]["whole"], told["new_state"]["status"]) == ("yes", "paid")
+    assert len(attributes[wire.AFTER]) <= 4096
+    assert "hunter2" not in attributes[wire.AFTER]
+    assert "[c" in attributes[wire.AFTER] or "[too deep]" in attributes[wire.AFTER] or wire.NOTES in attributes

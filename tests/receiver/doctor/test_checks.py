@@ -11,6 +11,7 @@ import orjson
 import pytest
 from typer.testing import CliRunner
 
+from otel_audit.redact import Redactor
 from receiver import config
 from receiver.cli import app
 from receiver.clock import DAY_NS, SECOND_NS
@@ -166,12 +167,12 @@ def test_fsync(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_secrets_are_told_by_name_alone(tmp_path: Path) -> None:
     """Which attribute and how often; neither a value nor a name that is a secret itself."""
     spool = SpoolWriter(tmp_path, 10 << 20)
-    assert secrets(tmp_path).level == "fine"
+    assert secrets(tmp_path, Redactor()).level == "fine"
     sly = {"user.password": "hunter2", "note": "4111 1111 1111 1111", "4111111111111111": "x", "http.method": "GET"}
     for attributes in (sly, {"user.password": "hunter3"}, {"http.method": "GET"}):
         spool.append("default", 1, request(span(attributes=attributes)).SerializeToString())
     spool.close()
-    found = secrets(tmp_path)
+    found = secrets(tmp_path, Redactor())
     assert found.level == "warning"
     assert "of 3 spans" in found.message
     assert "user.password (2)" in found.message

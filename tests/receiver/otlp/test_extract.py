@@ -7,9 +7,10 @@ import orjson
 import pytest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
-from otel_audit import redact, wire
+from otel_audit import wire
 from otel_audit.canonical import derived_event_id, rfc3339
 from otel_audit.entry import Entry
+from otel_audit.redact import Redactor, Rules, is_pseudonym
 from receiver.clock import DAY_NS
 from receiver.journal import Draft, Row, entry_of
 from receiver.otlp.events import span_events
@@ -247,7 +248,7 @@ def test_secrets_and_cards_are_not_stored_whoever_sends_them(attributes: dict[st
     assert b"hunter2" not in draft.values
     assert b"1111111" not in draft.values.replace(b" ", b"")
     named = {key.replace("__", "."): value for key, value in attributes.items()}
-    clean, count = redact.redact(named)
+    clean, count = Redactor().redact(named)
     assert count
     said = {key.replace(".", "__"): value for key, value in clean.items()}
     assert extract(request(span(event(audit__reason="x", **said))), RECEPTION).entries[0].digest == draft.digest
@@ -330,3 +331,58 @@ def test_a_number_that_json_cannot_say_is_kept_by_its_name() -> None:
     """As OTLP's JSON says it; null would be another value."""
     found = only(request(span(event(audit__reason="x", a=float("nan"), b=float("inf"), c=float("-inf"), d=1.5))))
     assert found.metadata == {"a": "NaN", "b": "Infinity", "c": "-Infinity", "d": 1.5}
+
+
+REDACTOR = Redactor(Rules(pseudonym_key=b"one key for SDK and receiver"))
+OTHERWISE = Redactor(Rules(pseudonym_key=b"another key, of the receiver", cards="remove", personal="remove"))
+
+
+@pytest.mark.parametrize("receivers", [REDACTOR, OTHERWISE, Redactor()], ids=["its", "another's", "none"])
+def test_what_the_sdk_has_redacted_is_a_repeat_whatever_the_receivers_rules(receivers: Redactor) -> None:
+    """A resent event meets its twin although the receiver's key was set, changed or lost in between."""
+    state = {"customer": {"name": "Mia Bauer"}, "card": "4111111111111111", "note": "DE89370400440532013000"}
+    said = {"user.email": "mia@example.com", "audit.target.after": orjson.dumps(state).decode(), "password": "x"}
+    clean, count = REDACTOR.redact(said)
+    assert count == 5
+    whole = request(span(event(audit__reason="x", **{key.replace(".", "__"): value for key, value in clean.items()})))
+    plain = Reception(NOON + SECOND, redactor=Redactor(Rules(fields={"nothing": "keep"})))
+    [expected] = extract(whole, plain).entries
+    [draft] = extract(whole, Reception(NOON + SECOND, redactor=receivers)).entries
+    assert (draft.digest, draft.values) == (expected.digest, expected.values)
+    assert entry(draft).new_state == orjson.loads(clean["audit.target.after"])
+
+
+def test_a_person_is_a_pseudonym_and_an_id_stays() -> None:
+    """What people are found by is no secret; related keys are of ids, or of pseudonyms."""
+    attributes = {"user__id": "u-1", "user__email": "mia@example.com", "audit__metadata__tax_id": "12 345 678 903"}
+    found = only(
+        request(span(event(audit__reason="x", audit__target__id="c-1", audit__actor__type="user", **attributes))),
+        Reception(NOON, redactor=REDACTOR),
+    )
+    assert (found.user_id, found.resource_id) == ("u-1", "c-1")
+    assert is_pseudonym(found.user_email)
+    assert f"tax:{found.metadata['tax_id']}" in found.related
+    assert is_pseudonym(found.metadata["tax_id"])
+
+
+def test_a_long_field_is_cut_and_the_event_recorded() -> None:
+    """The others are whole; a repeat is cut alike, and is none that differs."""
+    state = {"status": "paid", "blob": "x" * 300_000}
+    whole = request(span(event(audit__reason="x", audit__target__after=orjson.dumps(state).decode())))
+    [first], [again] = (extract(whole, RECEPTION).entries for _ in range(2))
+    found = entry(first)
+    assert found.new_state["status"] == "paid"
+    assert "[cut " in found.new_state["blob"]
+    assert len(first.values) < 140_000
+    assert first.digest == again.digest
+
+
+def test_what_is_too_large_is_set_aside_redacted() -> None:
+    """However large: the bytes that are kept hold no secret."""
+    sly = {"password": "hunter2hunter2", "note": "4111 1111 1111 1111", "audit__metadata__email": "mia@example.com"}
+    whole = request(span(event(audit__reason="x" * 2_000_000, **sly)))
+    (draft,) = extract(whole, RECEPTION).quarantined
+    raw = b64decode(orjson.loads(draft.values)["raw"])
+    assert len(raw) > RECEPTION.event_max_bytes
+    for secret in (b"hunter2", b"4111 1111", b"mia@"):
+        assert secret not in raw
