@@ -1,0 +1,95 @@
+"""A side of a comparison: something that takes OTLP, running in processes of its own whose CPU and memory are told."""
+
+import contextlib
+import json
+import os
+import tempfile
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.parts import collector, receiver
+
+_TICK_S = 1 / os.sysconf("SC_CLK_TCK")
+_PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
+_PROC = Path("/proc")
+
+COLLECTOR = """
+receivers:
+  otlp: {protocols: {grpc: {endpoint: "{grpc}", max_recv_msg_size_mib: 64}, http: {endpoint: "{http}"}}}
+processors:
+  batch: {}
+exporters:
+  EXPORTER
+extensions:
+  health_check: {endpoint: "{health}"}
+  STORAGE
+service:
+  extensions: [EXTENSIONS]
+  telemetry: {metrics: {level: none}}
+  pipelines: {traces: {receivers: [otlp], processors: [PROCESSORS], exporters: [NAME]}}
+"""
+
+
+@dataclass(frozen=True)
+class Side:
+    """Where it takes OTLP over gRPC, and the processes that count as it, by role."""
+
+    name: str
+    endpoint: str
+    processes: Mapping[str, int]
+
+    def cpu_s(self, *roles: str) -> float:
+        """CPU seconds so far of the processes in *roles* (all of them when none is named), their children included."""
+        return sum(_cpu_s(self.processes[role]) for role in roles or self.processes)
+
+    def resident_bytes(self, role: str) -> int:
+        """The memory that one process holds now."""
+        return int((_PROC / str(self.processes[role]) / "statm").read_text().split()[1]) * _PAGE_BYTES
+
+
+def _cpu_s(pid: int) -> float:
+    """Of one process, and of the children it has waited for."""
+    fields = (_PROC / str(pid) / "stat").read_text().rpartition(") ")[2].split()
+    return sum(map(int, fields[11:15])) * _TICK_S
+
+
+@contextlib.contextmanager
+def ours(name: str, settings: Mapping[str, str]) -> Iterator[tuple[Side, receiver.Receiver]]:
+    """A whole receiver, ``otel-audit serve``: each of its processes is one role."""
+    with tempfile.TemporaryDirectory() as scratch, receiver.running(Path(scratch) / "data", settings) as running:
+        states = {path.stem: json.loads(path.read_text()) for path in (running.data_dir / "run").glob("*.json")}
+        processes = {role: state["pid"] for role, state in states.items() if "pid" in state}
+        yield Side(name, running.grpc, {role: processes[role] for role in ("accept", "follow", "answer")}), running
+
+
+@contextlib.contextmanager
+def collector_to(
+    name: str, exporter: str, *, batch: bool = True, storage: str = "", extension: str = ""
+) -> Iterator[Side]:
+    """A Collector, otlp ▶ batch ▶ *exporter* (its YAML, beginning with its name)."""
+    told = {
+        "EXPORTER": exporter,
+        "NAME": exporter.partition(":")[0],
+        "PROCESSORS": "batch" if batch else "",
+        "STORAGE": storage,
+        "EXTENSIONS": ", ".join(filter(None, ("health_check", extension))),
+    }
+    config = COLLECTOR
+    for place, text in told.items():
+        config = config.replace(place, text)
+    before = _children()
+    with collector.running(config) as (grpc, _):
+        (process,) = _children() - before
+        yield Side(name, grpc, {"collector": process})
+
+
+def otlp_exporter(endpoint: str, queue: str = "") -> str:
+    """The Collector's exporter to *endpoint* over plain gRPC, uncompressed as ours; *queue* is YAML for its queue."""
+    return f'otlp: {{endpoint: "{endpoint}", tls: {{insecure: true}}, compression: none, sending_queue: {{{queue}}}}}'
+
+
+def _children() -> set[int]:
+    """Our own processes, one level down."""
+    found = (path.read_text() for path in _PROC.glob("self/task/*/children"))
+    return {int(pid) for each in found for pid in each.split()}
