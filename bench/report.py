@@ -44,7 +44,9 @@ def lines(rows: Iterable[Ratios]) -> list[str]:
 
 def _line(row: Ratios) -> str:
     sign = "≥" if row.better == "more" else "≤"
-    ours, theirs = (f"{median(figures):,.{0 if median(figures) >= 100 else 2}f} {row.unit}" for figures in (row.ours, row.theirs))
+    ours, theirs = (
+        f"{median(figures):,.{0 if median(figures) >= 100 else 2}f} {row.unit}" for figures in (row.ours, row.theirs)
+    )
     spread = f"{min(row.each):.2f}–{max(row.each):.2f}"
     cells = (row.what, ours, theirs, f"**{row.median:.2f} ×**", spread, f"{sign} {row.floor:g}", f"{sign} {row.goal:g}")
     return f"| {' | '.join(cells)} | {row.verdict} |"

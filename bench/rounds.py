@@ -38,7 +38,9 @@ class Ratios:
     @property
     def verdict(self) -> str:
         """``goal``, ``floor`` or ``below``: what it reaches."""
-        reaches = (lambda bound: self.median >= bound) if self.better == "more" else (lambda bound: self.median <= bound)
+        reaches = (
+            (lambda bound: self.median >= bound) if self.better == "more" else (lambda bound: self.median <= bound)
+        )
         return "goal" if reaches(self.goal) else "floor" if reaches(self.floor) else "below"
 
 

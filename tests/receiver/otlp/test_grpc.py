@@ -13,7 +13,7 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from receiver.config import Otlp
 from receiver.errors import Busy, WrongSettings
-from receiver.otlp.grpc import GrpcServer, peer_address
+from receiver.otlp.grpc import GrpcServer
 from receiver.otlp.signal import LOGS, TRACES
 from tests.receiver.otlp.doors import MAX_BYTES, TOKENS, Doors, through
 from tests.receiver.otlp.requests import event, request, span
@@ -104,15 +104,6 @@ def test_only_senders_send(token: str | None, code: grpc.StatusCode, tmp_path: P
         assert [row.tenant for row in doors.rows()] == ["acme"]
 
     through(tmp_path, what, TOKENS)
-
-
-@pytest.mark.parametrize(
-    ("peer", "address"),
-    [("ipv4:10.0.0.1:5000", "10.0.0.1"), ("ipv6:%5B::1%5D:5000", "::1"), ("ipv6:[::1]:5000", "::1"), ("unix:", None)],
-)
-def test_the_peer_is_an_address(peer: str, address: str | None) -> None:
-    """As it stands on the entry."""
-    assert peer_address(peer) == address
 
 
 def test_a_port_that_is_taken_is_a_wrong_setting(tmp_path: Path) -> None:
