@@ -14,9 +14,6 @@ FRAME_MAX_BYTES = 1024 * 1024
 WINDOW_BYTES = 16 * 1024 * 1024
 #: So many frames that ask for work and bring none, between two requests that are whole, are an attack.
 IDLE_FRAMES_MAX = 10_000
-#: Nothing came for so long: ask whether the peer is there; it has so long to answer.
-SILENT_S = 60.0
-ANSWER_S = 20.0
 
 
 class Sending:
@@ -51,7 +48,6 @@ class Connection(asyncio.Protocol):
         self._idle_frames = 0
         self._sending: dict[int, Sending] = {}
         self._paused = False
-        self._heard = True
         self.streams_max = 2**31
         self.transport: Any = None
 
@@ -83,17 +79,14 @@ class Connection(asyncio.Protocol):
         self._loop = asyncio.get_running_loop()
         more = (frames.WINDOW_FIRST + WINDOW_BYTES).to_bytes(4)
         transport.write(self._opening + frame(frames.WINDOW_UPDATE, 0, 0, more))
-        self._watch = self._loop.call_later(SILENT_S, self._look)
 
     def connection_lost(self, error: Exception | None) -> None:
         """It is gone."""
-        self._watch.cancel()
         self._sending.clear()
         self.on_lost()
 
     def data_received(self, data: bytes) -> None:
         """Take what came."""
-        self._heard = True
         try:
             for each in self._frames.read(data):
                 self._take(each)
@@ -173,22 +166,6 @@ class Connection(asyncio.Protocol):
         if not sending.waiting and sending.last is not None:
             self._write(sending.last)
             del self._sending[sending.id]
-
-    def _look(self) -> None:
-        """Ask a silent peer whether it is there; let go of one that does not answer."""
-        if self._heard:
-            self._heard = False
-            self._watch = self._loop.call_later(SILENT_S, self._look)
-            return
-        self._write(frame(frames.PING, 0, 0, bytes(8)))
-        # Whatever comes meanwhile is an answer.
-        self._watch = self._loop.call_later(ANSWER_S, self._end_or_go_on)
-
-    def _end_or_go_on(self) -> None:
-        if self._heard:
-            self._watch = self._loop.call_later(SILENT_S, self._look)
-        else:
-            self.transport.abort()
 
     # -- what comes in
 

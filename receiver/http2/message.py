@@ -21,7 +21,12 @@ HEAD = block_of(((":status", "200"), ("content-type", CONTENT_TYPE), ("grpc-acce
 
 def framed(message: bytes, compressed: bool = False) -> bytes:
     """*message* as it travels."""
-    return (compressed << 32 | len(message)).to_bytes(PREFIX_BYTES) + message
+    return prefix(len(message), compressed) + message
+
+
+def prefix(size: int, compressed: bool = False) -> bytes:
+    """What stands before a message of so many bytes."""
+    return (compressed << 32 | size).to_bytes(PREFIX_BYTES)
 
 
 def announced(parts: Sequence[memoryview]) -> int | None:

@@ -53,6 +53,10 @@ class Request:
         self._connection.begin(self.stream, block, _TRAILERS)
 
 
+#: Nothing came for so long: ask whether the client is there; it has so long to answer.
+SILENT_S = 60.0
+ANSWER_S = 20.0
+
 _TRAILERS = frames.END_HEADERS | frames.END_STREAM
 
 #: Answers one request; it is cancelled when its client gives it up.
@@ -75,14 +79,17 @@ class ServerConnection(Connection):
         self._last = 0
         self._greeting: bytes | None = b""
         self._going = False
+        self._heard = True
 
     def connection_made(self, transport: Any) -> None:
         """A client came."""
         self._open_ones.add(self)
         super().connection_made(transport)
+        self._watch = self._loop.call_later(SILENT_S, self._look)
 
     def data_received(self, data: bytes) -> None:
         """The client's greeting comes before its frames; who greets otherwise is let go of."""
+        self._heard = True
         if self._greeting is not None:
             self._greeting += data
             if not PREFACE.startswith(self._greeting[: len(PREFACE)]):
@@ -149,6 +156,7 @@ class ServerConnection(Connection):
 
     def on_lost(self) -> None:
         """The client went away."""
+        self._watch.cancel()
         self._open_ones.discard(self)
         for request in self._requests.values():
             if request.task is not None:
@@ -170,3 +178,19 @@ class ServerConnection(Connection):
         if self._going and not self._requests:
             self._flush()
             self.transport.close()
+
+    def _look(self) -> None:
+        """Ask a silent client whether it is there; let go of one that does not answer."""
+        if self._heard:
+            self._heard = False
+            self._watch = self._loop.call_later(SILENT_S, self._look)
+            return
+        self._write(frame(frames.PING, 0, 0, bytes(8)))
+        # Whatever comes meanwhile is an answer.
+        self._watch = self._loop.call_later(ANSWER_S, self._end_or_go_on)
+
+    def _end_or_go_on(self) -> None:
+        if self._heard:
+            self._watch = self._loop.call_later(SILENT_S, self._look)
+        else:
+            self.transport.abort()
