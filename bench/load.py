@@ -132,7 +132,7 @@ def _fill_span(span: Span, number: int, now_ns: int) -> None:
 
 def _add_event(span: Span, number: int, now_ns: int) -> None:
     event = span.events.add(name=ACTION, time_unix_nano=now_ns + number)
-    event.attributes.add(key="audit.record.id").value.string_value = f"019ab000-{number:04x}-7000-8000-{MARK.hex()}"
+    event.attributes.add(key="audit.record.id").value.string_value = f"019ab0c4-d{number:03x}-7abc-9def-{MARK.hex()}"
     _fill_attributes(event, _EVENT)
 
 

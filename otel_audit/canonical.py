@@ -1,6 +1,7 @@
 """The one byte form of a value, the one text form of a time, and the ids derived from them."""
 
 from datetime import UTC, datetime
+from functools import lru_cache
 from hashlib import sha256
 from typing import Any
 from uuid import UUID
@@ -8,6 +9,8 @@ from uuid import UUID
 import orjson
 
 _SECOND = 1_000_000_000
+#: Seconds remembered as text: most times asked for are of the last few.
+_SECONDS_MAX = 256
 _EPOCH_DAYS = datetime(1970, 1, 1, tzinfo=UTC).toordinal()
 
 
@@ -35,7 +38,12 @@ def derived_event_id(trace_id: bytes, span_id: bytes, name: str, time_unix_ns: i
 def rfc3339(unix_ns: int) -> str:
     """*unix_ns* as RFC 3339 in UTC with nine decimals; such texts sort as their times do."""
     seconds, nanos = divmod(unix_ns, _SECOND)
-    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%S}.{nanos:09d}Z"
+    return f"{_to_the_second(seconds)}.{nanos:09d}Z"
+
+
+@lru_cache(_SECONDS_MAX)
+def _to_the_second(seconds: int) -> str:
+    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%S}"
 
 
 def unix_ns(text: str) -> int:

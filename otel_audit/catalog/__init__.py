@@ -5,6 +5,7 @@ An action that is not listed is as welcome as one that is: the catalogue only kn
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 
 from otel_audit.catalog import access, external, order, payment, product, system, user
 from otel_audit.catalog.action import OUTCOME_OF_RESULT, SEVERITIES, Action, Outcome, Severity, severity_after
@@ -21,6 +22,9 @@ GROUPS: Mapping[str, tuple[Action, ...]] = {
 
 ACTIONS: Mapping[str, Action] = {action.key: action for group in GROUPS.values() for action in group}
 
+#: Names whose meaning is remembered: an application has some dozens.
+_NAMES_MAX = 1024
+
 _EVERY_ID = tuple(sorted({name for action in ACTIONS.values() for name in action.ids}))
 
 
@@ -36,6 +40,7 @@ class Meaning:
     ids: tuple[str, ...]
 
 
+@lru_cache(_NAMES_MAX)
 def meaning_of(name: str, outcome: Outcome | None = None) -> Meaning:
     """Read *name* (``resource.action.result``) by the catalogue; an *outcome* the event states wins.
 

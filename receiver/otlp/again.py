@@ -8,10 +8,8 @@ import orjson
 
 from receiver.claims import Claims
 from receiver.clock import Clock, now_ns
-from receiver.otlp import decode
 from receiver.otlp.events import log_events, span_events
 from receiver.otlp.extract import Reception, extract
-from receiver.otlp.signal import LOGS, TRACES
 from receiver.row import Draft, Row
 
 #: A draft for the journal, or what is wrong with it still.
@@ -29,12 +27,12 @@ class Again:
     def read(self, row: Row) -> Outcome:
         """What a row of kind ``quarantined`` that holds a request becomes now."""
         kept = orjson.loads(row.values)
-        signal, events = (LOGS, log_events) if kept.get("signal") == "logs" else (TRACES, span_events)
+        events = log_events if kept.get("signal") == "logs" else span_events
         sender = kept["sender"]
         reception = Reception(
             row.received_ns, row.tenant, sender["id"], sender["peer"], self._oldest_days, self._claims_of(sender["id"])
         )
-        extracted = extract(events(decode.parsed(signal.request, b64decode(kept["raw"]))), reception)
+        extracted = extract(events(b64decode(kept["raw"])), reception)
         if extracted.quarantined:
             return str(orjson.loads(extracted.quarantined[0].values)["reason"])
         for draft in (*extracted.entries, *extracted.reports):

@@ -2,7 +2,8 @@
 
 from base64 import b64encode
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from functools import cached_property
 from hashlib import sha256
 from typing import Any
 
@@ -22,7 +23,7 @@ from receiver.row import Draft
 AHEAD_MAX_NS = DAY_NS
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Reception:
     """What the receiver vouches for: when the request came, whose it is, who handed it in."""
 
@@ -34,8 +35,8 @@ class Reception:
     claims: Claims = ANYTHING
     event_max_bytes: int = 1024 * 1024
 
-    @property
-    def facts(self) -> dict[str, Any]:
+    @cached_property
+    def facts(self) -> Mapping[str, Any]:
         """The entry fields that say so."""
         return {
             "received_at": rfc3339(self.received_ns),
@@ -102,7 +103,7 @@ def _clean(found: Found, event_max_bytes: int) -> Found:
         raise wire.BrokenEvent(f"has {len(encoded)} bytes, more than {event_max_bytes}")
     if not redact.needed({**found.more, **found.attributes}, encoded):
         return found
-    return replace(found, attributes=redact.redact(found.attributes)[0], more=redact.redact(found.more)[0])
+    return found._replace(attributes=redact.redact(found.attributes)[0], more=redact.redact(found.more)[0])
 
 
 def _draft(found: Found, reception: Reception) -> Draft:
