@@ -1,4 +1,4 @@
-"""What a benchmark leaves behind: a table on the screen, and in ``results/`` JSON, an SVG plot and one Markdown page."""
+"""What a benchmark leaves behind: a table on the screen, in ``results/`` JSON, an SVG plot and one Markdown page."""
 
 import json
 import sys

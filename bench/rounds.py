@@ -1,4 +1,4 @@
-"""Sides measured in turn, several times over: a ratio within a round is not touched by what the machine does meanwhile."""
+"""Sides measured in turn, several times over: a ratio within a round is not touched by what the machine does."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass

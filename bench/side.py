@@ -7,7 +7,9 @@ import tempfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
+from receiver.journal import JournalReader
 from tests.parts import collector, receiver
 
 _TICK_S = 1 / os.sysconf("SC_CLK_TCK")
@@ -54,13 +56,30 @@ def _cpu_s(pid: int) -> float:
     return sum(map(int, fields[11:15])) * _TICK_S
 
 
+@dataclass(frozen=True)
+class Ours(Side):
+    """A receiver of ours; its processes tell more of themselves."""
+
+    receiver: receiver.Receiver
+
+    def state(self, role: str) -> dict[str, Any]:
+        """What a process said of itself last."""
+        told: dict[str, Any] = json.loads((self.receiver.data_dir / "run" / f"{role}.json").read_text())
+        return told
+
+    def lag_entries(self) -> int:
+        """How many rows of the journal are not indexed yet."""
+        with contextlib.closing(JournalReader.open(self.receiver.data_dir)) as journal:
+            return journal.last_seq() - int(self.state("follow")["index"]["position"])
+
+
 @contextlib.contextmanager
-def ours(name: str, settings: Mapping[str, str]) -> Iterator[tuple[Side, receiver.Receiver]]:
+def ours(name: str, settings: Mapping[str, str]) -> Iterator[Ours]:
     """A whole receiver, ``otel-audit serve``: each of its processes is one role."""
     with tempfile.TemporaryDirectory() as scratch, receiver.running(Path(scratch) / "data", settings) as running:
         states = {path.stem: json.loads(path.read_text()) for path in (running.data_dir / "run").glob("*.json")}
-        processes = {role: state["pid"] for role, state in states.items() if "pid" in state}
-        yield Side(name, running.grpc, {role: processes[role] for role in ("accept", "follow", "answer")}), running
+        processes = {role: states[role]["pid"] for role in ("accept", "follow", "answer")}
+        yield Ours(name, running.grpc, processes, running)
 
 
 @contextlib.contextmanager
