@@ -6,7 +6,7 @@ STAMP := $(VENV)/.made
 ARGS ?=
 
 # What `make bench` runs; one alone: make bench ONLY=record.
-BENCHES := record outage
+BENCHES := record outage forward ingest ack disk sqlite_index memory
 ONLY ?= $(BENCHES)
 
 .PHONY: env demo test faults interop torture bench check format clean

@@ -150,34 +150,67 @@ def send(endpoint: str, run: Run, in_flight: int = 16) -> float:
 
     Requests that are told to come again do so. Stop when one is refused for good.
     """
-    command = [sys.executable, "-m", "bench.load", endpoint, str(in_flight), json.dumps(asdict(run))]
+    seconds: float = _elsewhere("burst", endpoint, in_flight, run)
+    return seconds
+
+
+def send_paced(endpoint: str, run: Run, per_s: int) -> list[float]:
+    """Send so many requests a second, whatever becomes of those before; the seconds each answer took."""
+    waits: list[float] = _elsewhere("paced", endpoint, per_s, run)
+    return waits
+
+
+def _elsewhere(how: str, endpoint: str, number: int, run: Run) -> Any:
+    command = [sys.executable, "-m", "bench.load", how, endpoint, str(number), json.dumps(asdict(run))]
     done = subprocess.run(command, capture_output=True, text=True)
     if done.returncode != 0:
         raise Stop(f"the load could not be sent: {done.stderr.strip()[-800:]}")
-    return float(done.stdout)
+    return json.loads(done.stdout)
 
 
 def main() -> None:
-    """Send what the arguments tell; print the seconds it took."""
-    endpoint, in_flight, told = sys.argv[1:]
-    print(asyncio.run(_send(endpoint, int(in_flight), Run(**json.loads(told)))))
+    """Send what the arguments tell; print how long it took."""
+    how, endpoint, number, told = sys.argv[1:]
+    send = {"burst": _burst, "paced": _paced}[how]
+    print(json.dumps(asyncio.run(_connected(send, endpoint, int(number), Run(**json.loads(told))))))
 
 
-async def _send(endpoint: str, in_flight: int, run: Run) -> float:
-    numbers = iter(range(run.requests))
+async def _connected(send: Any, endpoint: str, number: int, run: Run) -> Any:
     run.body(0)  # the template is made before the clock starts
-    async with grpc.aio.insecure_channel(endpoint) as channel:
+    async with grpc.aio.insecure_channel(endpoint) as channel, asyncio.timeout(_MOST_S):
         await channel.channel_ready()
         call = channel.unary_unary(METHOD, request_serializer=None, response_deserializer=None)
+        return await send(call, number, run)
 
-        async def sender() -> None:
-            for number in numbers:
-                await _patiently(call, run.body(number))
 
-        began = time.perf_counter()
-        async with asyncio.timeout(_MOST_S):
-            await asyncio.gather(*(sender() for _ in range(in_flight)))
-        return time.perf_counter() - began
+async def _burst(call: Any, in_flight: int, run: Run) -> float:
+    numbers = iter(range(run.requests))
+
+    async def sender() -> None:
+        for number in numbers:
+            await _patiently(call, run.body(number))
+
+    began = time.perf_counter()
+    await asyncio.gather(*(sender() for _ in range(in_flight)))
+    return time.perf_counter() - began
+
+
+async def _paced(call: Any, per_s: int, run: Run) -> list[float]:
+    waits: list[float] = []
+
+    async def timed(due: float, body: bytes) -> None:
+        await call(body, timeout=30)
+        waits.append(time.perf_counter() - due)  # from when it was due: a late start counts too
+
+    began = time.perf_counter()
+    tasks = []
+    for number in range(run.requests):
+        due = began + number / per_s
+        if (left := due - time.perf_counter()) > 0:
+            await asyncio.sleep(left)
+        tasks.append(asyncio.create_task(timed(due, run.body(number))))
+    await asyncio.gather(*tasks)
+    return waits
 
 
 async def _patiently(call: Any, body: bytes) -> None:

@@ -97,9 +97,9 @@ def collector_to(
     config = COLLECTOR
     for place, text in told.items():
         config = config.replace(place, text)
-    before = _children()
+    before = children()
     with collector.running(config) as (grpc, _):
-        (process,) = _children() - before
+        (process,) = children() - before
         yield Side(name, grpc, {"collector": process})
 
 
@@ -108,7 +108,7 @@ def otlp_exporter(endpoint: str, queue: str = "") -> str:
     return f'otlp: {{endpoint: "{endpoint}", tls: {{insecure: true}}, compression: none, sending_queue: {{{queue}}}}}'
 
 
-def _children() -> set[int]:
-    """Our own processes, one level down."""
+def children() -> set[int]:
+    """Our own processes, one level down: what was not there before a side was started is that side."""
     found = (path.read_text() for path in _PROC.glob("self/task/*/children"))
     return {int(pid) for each in found for pid in each.split()}
