@@ -26,11 +26,11 @@ demo: env
 
 # Everything that Python, Java, Maven and Debian packages give, a real Elasticsearch included.
 test: check
-	$(BIN)/python -m pytest -m "not interop and not faults" $(ARGS)
+	$(BIN)/python -m pytest -n 2 --dist worksteal -m "not interop" $(ARGS)
 
-# Faults at random moments and combined: killed and stopped processes, a server that fails, full and read-only disks.
+# Of these only the faults at random moments and combined; `make torture` is their long form.
 faults: env
-	$(BIN)/python -m pytest -m faults tests/crash $(ARGS)
+	$(BIN)/python -m pytest tests/crash $(ARGS)
 
 # What needs Go or Node: a real Collector, other languages' SDKs.
 interop: env

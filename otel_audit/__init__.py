@@ -25,12 +25,12 @@ from opentelemetry.sdk.trace import TracerProvider
 
 from otel_audit import _change, _config, _install, _wrong, catalog
 from otel_audit._change import Change
-from otel_audit._config import Guarantee, Mode
+from otel_audit._config import Carrier, Guarantee, Mode
 from otel_audit._context import bind
 from otel_audit._delivery import Delivery, Statistics
 from otel_audit._recorder import Extra, Recorded, Recorder, Resource
 from otel_audit.entry import Entry
-from otel_audit.errors import AuditError, AuditNotStored, InvalidEvent, NotConfigured
+from otel_audit.errors import AuditError, AuditNotStored, InvalidEvent, NotConfigured, UnseenChange
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -52,6 +52,7 @@ def configure(
     certificate: str | Path | None = None,
     guarantee: Guarantee | None = None,
     mode: Mode | None = None,
+    carrier: Carrier | None = None,
     spill_dir: str | Path | None = None,
     spill_max_bytes: int | None = None,
     enforced_timeout_s: float | None = None,
@@ -74,6 +75,7 @@ def configure(
         certificate=certificate,
         guarantee=guarantee,
         mode=mode,
+        carrier=carrier,
         spill_dir=spill_dir,
         spill_max_bytes=spill_max_bytes,
         enforced_timeout_s=enforced_timeout_s,
@@ -240,6 +242,7 @@ __all__ = [
     "NotConfigured",
     "Recorded",
     "Statistics",
+    "UnseenChange",
     "arecord",
     "audited",
     "bind",

@@ -13,6 +13,7 @@ from otel_audit.errors import NotConfigured
 Protocol = Literal["grpc", "http/protobuf"]
 Guarantee = Literal["best_effort", "journaled", "enforced"]
 Mode = Literal["production", "development"]
+Carrier = Literal["span_event", "log_record", "both"]
 
 _DEFAULT_ENDPOINT = {"grpc": "http://127.0.0.1:4317", "http/protobuf": "http://127.0.0.1:4318"}
 GUARANTEES: tuple[Guarantee, ...] = get_args(Guarantee)
@@ -29,6 +30,7 @@ class Config:
     ``queue_max_events`` and ``queue_max_bytes`` bound what waits in memory, ``departure_s`` is the longest an event
     waits for the end of its span, ``exit_wait_s`` the longest a normal exit waits for what is still to be sent,
     ``enforced_timeout_s`` the longest ``enforced`` waits for a receipt, ``timeout_s`` one request's longest.
+    ``carrier`` is what an event travels on.
     """
 
     endpoint: str
@@ -37,6 +39,7 @@ class Config:
     certificate: Path | None = None
     guarantee: Guarantee = "journaled"
     mode: Mode = "production"
+    carrier: Carrier = "span_event"
     spill_dir: Path | None = None
     spill_max_bytes: int = 1 << 30
     queue_max_events: int = 32_768
@@ -48,10 +51,9 @@ class Config:
     enforced_timeout_s: float = 5.0
     timeout_s: float = 10.0
 
-    @property
-    def traces_url(self) -> str:
-        """Where OTLP over HTTP posts traces."""
-        return self.endpoint if self.endpoint.endswith("/v1/traces") else f"{self.endpoint}/v1/traces"
+    def url_of(self, path: str) -> str:
+        """Where OTLP over HTTP posts a signal, by its *path*; an endpoint that names one stands for all."""
+        return f"{self.endpoint.removesuffix('/v1/traces').removesuffix('/v1/logs')}{path}"
 
     @property
     def target(self) -> str:
@@ -72,6 +74,7 @@ def read(
     certificate: str | Path | None = None,
     guarantee: str | None = None,
     mode: str | None = None,
+    carrier: str | None = None,
     spill_dir: str | Path | None = None,
     spill_max_bytes: int | None = None,
     enforced_timeout_s: float | None = None,
@@ -101,6 +104,7 @@ def read(
         "certificate": Path(authority) if authority else None,
         "guarantee": variables.one_of("guarantee", guarantee, GUARANTEES),
         "mode": variables.one_of("mode", mode, get_args(Mode)),
+        "carrier": variables.one_of("carrier", carrier, get_args(Carrier)),
         "spill_dir": _spill_dir(spill_dir, variables),
         "spill_max_bytes": variables.number("spill_max_bytes", spill_max_bytes),
         "enforced_timeout_s": variables.number("enforced_timeout_s", enforced_timeout_s),

@@ -12,11 +12,12 @@ from typing import Any
 from opentelemetry.context import _SUPPRESS_INSTRUMENTATION_KEY, attach, set_value
 
 from otel_audit import wire
-from otel_audit._carrier import request
+from otel_audit._carrier import requests
 from otel_audit._config import Config
 from otel_audit._exporter import Again, Answer, Exporter
 from otel_audit._protocol import open_exporter
 from otel_audit._queue import Item
+from otel_audit._shipment import Shipment
 from otel_audit.errors import AuditNotStored
 
 _log = logging.getLogger("otel_audit")
@@ -151,8 +152,7 @@ class Desk:
     def _send_together(self, exporter: Exporter, asks: list[Ask]) -> None:
         timeout_s = max(ask.deadline for ask in asks) - time.monotonic()
         try:
-            body = request(self._resource, self._version, self._source_id, [ask.item for ask in asks])
-            answer = exporter.send(body, max(timeout_s, 0.001))
+            answer = self._shipment([ask.item for ask in asks]).send(exporter, max(timeout_s, 0.001))
         except Again as again:
             for ask in asks:
                 ask.reason = str(again)
@@ -163,6 +163,10 @@ class Desk:
             self._one_by_one(exporter, asks, str(error))
         else:
             self._answered(exporter, asks, answer)
+
+    def _shipment(self, items: list[Item]) -> Shipment:
+        carrier = self._config.carrier
+        return Shipment(requests(carrier, self._resource, self._version, self._source_id, items), len(items))
 
     def _answered(self, exporter: Exporter, asks: list[Ask], answer: Answer) -> None:
         if answer.receipt is not None:

@@ -7,7 +7,9 @@ put right, another endpoint, a proxy's bad day), and an audit event is not throw
 from typing import NamedTuple, Protocol
 
 from google.protobuf.message import DecodeError
-from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceResponse
+
+from otel_audit._carrier import Request
+from otel_audit._signal import Signal
 
 #: What a durable answer carries, as trailer or header.
 RECEIPT = "otel-audit-receipt"
@@ -42,17 +44,17 @@ class Answer(NamedTuple):
 class Exporter(Protocol):
     """Sends one request at a time; used by one thread."""
 
-    def send(self, body: bytes, timeout_s: float) -> Answer:
-        """Return once the receiver has answered that it took *body*; raises Again or Rejected."""
+    def send(self, request: Request, timeout_s: float) -> Answer:
+        """Return once the receiver has answered that it took *request*; raises Again or Rejected."""
 
     def close(self) -> None:
         """Let go of the connection."""
 
 
-def read_answer(body: bytes, receipt: str | None) -> Answer:
+def read_answer(signal: Signal, body: bytes, receipt: str | None) -> Answer:
     """An OTLP answer; one that is none counts as a success without a word, for the server took the request."""
     try:
-        partial = ExportTraceServiceResponse.FromString(body).partial_success
+        partial = signal.response.FromString(body).partial_success
     except DecodeError:
         return Answer(receipt)
-    return Answer(receipt, partial.rejected_spans, partial.error_message)
+    return Answer(receipt, getattr(partial, signal.rejected), partial.error_message)

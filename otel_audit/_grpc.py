@@ -13,10 +13,10 @@ from grpclib.const import Cardinality, Status
 from grpclib.encoding.base import CodecBase
 from grpclib.exceptions import GRPCError, ProtocolError, StreamTerminatedError
 
+from otel_audit._carrier import Request
 from otel_audit._config import Config
 from otel_audit._exporter import DELAY_MAX_S, RECEIPT, Again, Answer, Rejected, read_answer
 
-_EXPORT = "/opentelemetry.proto.collector.trace.v1.TraceService/Export"
 _RETRY_INFO = "google.rpc.retryinfo-bin"
 #: Answers that are about this very request, where the server does not say when to come again.
 _REFUSED = frozenset({Status.INVALID_ARGUMENT, Status.RESOURCE_EXHAUSTED})
@@ -35,45 +35,45 @@ class GrpcExporter:
         self._loop = asyncio.SelectorEventLoop(selectors.PollSelector())
         self._channel: Channel | None = None
 
-    def send(self, body: bytes, timeout_s: float) -> Answer:
+    def send(self, request: Request, timeout_s: float) -> Answer:
         """See :class:`otel_audit._exporter.Exporter`."""
-        return self._loop.run_until_complete(self._send(body, timeout_s))
+        return self._loop.run_until_complete(self._send(request, timeout_s))
 
     def close(self) -> None:
         """See :class:`otel_audit._exporter.Exporter`."""
         self._loop.run_until_complete(self._hang_up())
         self._loop.close()
 
-    async def _send(self, body: bytes, timeout_s: float) -> Answer:
+    async def _send(self, request: Request, timeout_s: float) -> Answer:
         reused = self._channel is not None
         try:
-            return await self._call(body, timeout_s)
+            return await self._call(request, timeout_s)
         except (OSError, StreamTerminatedError, ProtocolError) as error:
             await self._hang_up()
             if not reused or isinstance(error, TimeoutError):
                 raise Again(_reason(error)) from error
         # An idle connection had been closed at the other end; only a new one tells whether somebody is there.
         try:
-            return await self._call(body, timeout_s)
+            return await self._call(request, timeout_s)
         except (OSError, StreamTerminatedError, ProtocolError) as error:
             await self._hang_up()
             raise Again(_reason(error)) from error
 
-    async def _call(self, body: bytes, timeout_s: float) -> Answer:
+    async def _call(self, request: Request, timeout_s: float) -> Answer:
         if self._channel is None:
             self._channel = Channel(self._host, self._port, codec=_AsIs(), ssl=self._tls)
         call: Stream[bytes, bytes] = self._channel.request(
-            _EXPORT, Cardinality.UNARY_UNARY, bytes, bytes, timeout=timeout_s, metadata=self._metadata
+            request.signal.method, Cardinality.UNARY_UNARY, bytes, bytes, timeout=timeout_s, metadata=self._metadata
         )
         try:
             async with call:
-                await call.send_message(body, end=True)
+                await call.send_message(request.body, end=True)
                 answer = await call.recv_message()
                 await call.recv_trailing_metadata()
         except GRPCError as error:
             raise failure(error, dict(call.trailing_metadata or {})) from error
         receipt = None if call.trailing_metadata is None else call.trailing_metadata.get(RECEIPT)
-        return read_answer(answer or b"", None if receipt is None else str(receipt))
+        return read_answer(request.signal, answer or b"", None if receipt is None else str(receipt))
 
     async def _hang_up(self) -> None:
         channel, self._channel = self._channel, None

@@ -12,6 +12,7 @@ from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter
 
 from otel_audit._config import Config
+from otel_audit._signal import SPANS
 
 VERSION = version("otel-audit")
 
@@ -73,4 +74,4 @@ def _span_exporter(config: Config) -> SpanExporter:
         return Grpc(endpoint=config.target, insecure=not config.secure, headers=tuple(headers.items()))
     from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter as Http
 
-    return Http(endpoint=config.traces_url, headers=headers)
+    return Http(endpoint=config.url_of(SPANS.path), headers=headers)

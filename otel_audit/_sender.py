@@ -8,11 +8,12 @@ from typing import Any, NamedTuple, Protocol
 
 from opentelemetry.context import _SUPPRESS_INSTRUMENTATION_KEY, attach, set_value
 
-from otel_audit._carrier import request
+from otel_audit._carrier import requests
 from otel_audit._config import Config
 from otel_audit._exporter import Again, Answer, Exporter
 from otel_audit._protocol import open_exporter
 from otel_audit._queue import Item
+from otel_audit._shipment import Shipment
 
 _log = logging.getLogger("otel_audit")
 
@@ -100,7 +101,7 @@ class Sender(threading.Thread):
         if batch is None:
             return True
         try:
-            answer = self._send(exporter, self._body(batch))
+            answer = self._send(exporter, self._shipment(batch))
         except Exception as error:  # refused for good, too large, or not to be encoded
             if len(batch.items) == 1:
                 self._source.refused(batch, str(error))
@@ -115,11 +116,11 @@ class Sender(threading.Thread):
             self._source.took(batch, answer)
         return answer is not None
 
-    def _send(self, exporter: Exporter, body: bytes) -> Answer | None:
+    def _send(self, exporter: Exporter, shipment: Shipment) -> Answer | None:
         """The answer, however long it takes; None when delivery ended first, Rejected when it never will be taken."""
         for attempt, delay in enumerate(_delays(), 1):
             try:
-                return exporter.send(body, self._config.timeout_s)
+                return shipment.send(exporter, self._config.timeout_s)
             except Again as reason:
                 if attempt == _SAY_AFTER:
                     _log.warning("audit events not taken, sending again until they are", extra={"reason": str(reason)})
@@ -134,14 +135,15 @@ class Sender(threading.Thread):
         if batch is None:
             return
         try:
-            exporter.send(self._body(batch), self._config.timeout_s)
+            self._shipment(batch).send(exporter, self._config.timeout_s)
         except Exception as reason:
             _log.debug("stream report not taken", extra={"reason": str(reason)})
         else:
             self._source.reported(batch)
 
-    def _body(self, batch: Batch) -> bytes:
-        return request(batch.resource, self._version, batch.source_id, batch.items)
+    def _shipment(self, batch: Batch) -> Shipment:
+        carrier, items = self._config.carrier, batch.items
+        return Shipment(requests(carrier, batch.resource, self._version, batch.source_id, items), len(items))
 
 
 def _delays() -> Iterator[float]:

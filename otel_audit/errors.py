@@ -24,3 +24,11 @@ class AuditNotStored(AuditError):
         super().__init__(f"audit event {event_id} is not known to be stored: {reason}")
         self.reason = reason
         self.event_id = event_id
+
+
+class UnseenChange(AuditError):
+    """A statement changes rows of an audited model that cannot be told one by one: nothing of it was told.
+
+    Change the rows through the model or in smaller parts, raise ``bulk_max_rows``, or allow it with
+    ``unseen="record"``. The transaction it was part of should be rolled back.
+    """

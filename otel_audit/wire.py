@@ -56,7 +56,9 @@ SOURCE_LAST = "audit.source.last"
 SOURCE_LOST = "audit.source.lost"
 SOURCE_ABANDONED = "audit.source.abandoned"
 
-#: On a carrier span: what the application's span showed when the carrier left.
+#: On a carrier: what the application's span showed when the carrier left. A log record has the request's attributes
+#: behind this prefix too.
+SPAN_PREFIX = "audit.span."
 SPAN_NAME = "audit.span.name"
 SPAN_KIND = "audit.span.kind"
 SPAN_STATUS = "audit.span.status"

@@ -15,9 +15,7 @@ from rich.table import Table
 from rich.text import Text
 
 from receiver import config
-from receiver.doctor.examination import examine
 from receiver.doctor.finding import Finding, Level
-from receiver.doctor.journal import mend
 from receiver.errors import ReceiverError, WrongSettings
 
 CODES: dict[Level, int] = {"fine": 0, "warning": 1, "error": 2}
@@ -43,6 +41,9 @@ def doctor(
 
     Exit codes: 0 all is fine, 1 there are warnings, 2 there are errors.
     """
+    from receiver.doctor.examination import examine  # the index's clients: too heavy for each start of serve
+    from receiver.doctor.journal import mend
+
     try:
         settings = config.load(config_file)
         found = [mend(settings)] if repair else list(examine(settings, os.environ, whole=whole))

@@ -109,6 +109,12 @@ class Otlp(Section):
     grpc_in_flight_max: int = Field(
         256, ge=1, le=65536, description="gRPC requests answered at once; more get UNAVAILABLE"
     )
+    in_flight_max_bytes: int = Field(
+        256 * 1024 * 1024,
+        ge=1024,
+        le=1 << 40,
+        description="bytes of the requests that are answered at once, of HTTP and of gRPC each; one alone always fits",
+    )
     read_timeout_s: float = Field(
         10.0, gt=0, le=3600, description="longest an HTTP request may take to come in, in seconds"
     )

@@ -1,17 +1,11 @@
 """The loop all followers share: read the journal from a durable cursor on, hand the rows over, never skip one."""
 
-import threading
 from collections.abc import Callable, Sequence
-from typing import Any, Protocol, TypeVar
+from typing import Any, Protocol
 
-from receiver.errors import Damaged, Unavailable
 from receiver.metrics import Histogram
 from receiver.row import Row
-
-BACKOFF_FIRST_S = 0.1
-BACKOFF_MAX_S = 5.0
-
-Answer = TypeVar("Answer")
+from receiver.worker import Worker
 
 
 class Journalled(Protocol):
@@ -27,15 +21,11 @@ class Journalled(Protocol):
         """Damaged when the journal ends before *seq*, which *who* has seen."""
 
 
-class _Stopped(Exception):
-    """Somebody called ``stop`` while we were waiting."""
-
-
 def _nothing() -> None:
     return None
 
 
-class Follower:
+class Follower(Worker):
     """Hands every journalled row to *step*, in order, again after a crash, never past one that failed.
 
     *cursor* reads the place the output has durably reached; *step* makes a batch and its last ``seq`` durable
@@ -56,9 +46,9 @@ class Follower:
         poll_ms: int,
         tick: Callable[[], None] = _nothing,
     ) -> None:
+        super().__init__(f"follower-{name}")
         self.name = name
         self.position = 0
-        self.problem: str | None = None
         self._batches = Histogram()
         self._reader = reader
         self._step = step
@@ -66,40 +56,15 @@ class Follower:
         self._tick = tick
         self._batch_max = batch_max
         self._poll_s = poll_ms / 1000
-        self._stopping = threading.Event()
-        self._thread = threading.Thread(target=self._run, name=f"follower-{name}", daemon=True)
-
-    def start(self) -> "Follower":
-        """Begin to follow, on a thread of its own."""
-        self._thread.start()
-        return self
-
-    def stop(self) -> None:
-        """Return when the step under way is done; what comes after it waits for the next start."""
-        self._stopping.set()
-        if self._thread.is_alive():
-            self._thread.join()
 
     def facts(self) -> dict[str, Any]:
         """What the process says of this follower: how far it is, what stands in its way, how long batches took."""
         return {"position": self.position, "problem": self.problem, "batch": self._batches.facts()}
 
-    @property
-    def ended(self) -> bool:
-        """Whether it follows no more: stopped, or stopped by ``problem``."""
-        return not self._thread.is_alive()
-
-    def _run(self) -> None:
-        try:
-            self.position = self._patiently(self._cursor)
-            self._patiently(lambda: self._reader.must_reach(self.position, self.name))
-            self._follow()
-        except _Stopped:
-            pass
-        except Damaged as error:
-            self.problem = str(error)
-        except Exception as error:  # a defect of ours: said in the state, for going on would skip the row
-            self.problem = f"{type(error).__name__}: {error}"
+    def _work(self) -> None:
+        self.position = self._patiently(self._cursor)
+        self._patiently(lambda: self._reader.must_reach(self.position, self.name))
+        self._follow()
 
     def _follow(self) -> None:
         behind = True
@@ -121,18 +86,3 @@ class Follower:
     def _do(self, rows: Sequence[Row]) -> None:
         with self._batches.timed():
             self._step(rows)
-
-    def _patiently(self, call: Callable[[], Answer]) -> Answer:
-        """*call*'s answer, however long it takes the backend to give it."""
-        pause = BACKOFF_FIRST_S
-        while True:
-            try:
-                answer = call()
-            except Unavailable as error:
-                self.problem = str(error)
-                if self._stopping.wait(pause):
-                    raise _Stopped from error
-                pause = min(2 * pause, BACKOFF_MAX_S)
-            else:
-                self.problem = None
-                return answer

@@ -20,6 +20,7 @@ from opentelemetry.proto.resource.v1 import resource_pb2
 from opentelemetry.proto.trace.v1 import trace_pb2
 
 from receiver.errors import Refused
+from receiver.signal import Name, Signal
 
 #: A 64-bit number: a decimal string, or a number where the sender's JSON can say it.
 Int64 = int | str
@@ -176,26 +177,18 @@ class LogsRequest(_Part):
     resource_logs: list[ResourceLogs] | None = None
 
 
-_TRACES = msgspec.json.Decoder(TraceRequest)
-_LOGS = msgspec.json.Decoder(LogsRequest)
+_DECODERS: Mapping[Name, "msgspec.json.Decoder[Any]"] = {
+    "traces": msgspec.json.Decoder(TraceRequest),
+    "logs": msgspec.json.Decoder(LogsRequest),
+}
 
 
-def trace_request_bytes(body: bytes) -> bytes:
-    """The serialized ExportTraceServiceRequest that the JSON *body* says; Refused, saying why, when it says none."""
-    return _request_bytes(_TRACES, body)
-
-
-def logs_request_bytes(body: bytes) -> bytes:
-    """The serialized ExportLogsServiceRequest that the JSON *body* says; Refused, saying why, when it says none."""
-    return _request_bytes(_LOGS, body)
-
-
-def _request_bytes(decoder: "msgspec.json.Decoder[Any]", body: bytes) -> bytes:
-    name = decoder.type.proto.DESCRIPTOR.name
+def request_bytes(signal: Signal, body: bytes) -> bytes:
+    """The serialized request of *signal* that the JSON *body* says; Refused, saying why, when it says none."""
     try:
-        request: bytes = decoder.decode(body).to_proto().SerializeToString()
+        request: bytes = _DECODERS[signal.name].decode(body).to_proto().SerializeToString()
     except (ValueError, msgspec.MsgspecError, ProtobufError) as error:
-        raise Refused(f"the body is not an {name} in JSON: {error}") from error
+        raise Refused(f"the body is not an {signal.request.DESCRIPTOR.name} in JSON: {error}") from error
     except RecursionError as error:
         raise Refused("the body is nested too deeply") from error
     return request

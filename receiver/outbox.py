@@ -16,12 +16,13 @@ import orjson
 
 from receiver.errors import Busy, Damaged, Unavailable
 from receiver.row import Draft
-from receiver.sqlite import open_reader, open_writer
+from receiver.sqlite import open_reader, open_writer, writing
 
 DIRECTORY = "outbox"
 #: So many bytes of drafts are read at once, and one draft at least.
 READ_MAX_BYTES = 4 * 1024 * 1024
 READ_MAX_DRAFTS = 1000
+_HINT = "keep it for examination, and start without it"
 
 MIGRATIONS = (
     """
@@ -61,7 +62,7 @@ class Outbox:
 
         Busy when too many wait, Unavailable when the disk does not take them.
         """
-        with self._turn, _writing(self._connection, self._path):
+        with self._turn, writing(self._connection, self._path.name, _HINT):
             if _waiting(self._connection) + len(drafts) > self._waiting_max:
                 raise Busy(f"{self._waiting_max} drafts wait in {self._path.name} for accept")
             self._connection.executemany(_INSERT, map(_columns, drafts))
@@ -102,7 +103,7 @@ class Outboxes:
     def delete(self, delivery: Delivery) -> None:
         """Forget what was journalled. A crash before that only makes it come again."""
         connection = self._open[delivery.process]
-        with _writing(connection, self._path(delivery.process)):
+        with writing(connection, self._path(delivery.process).name, _HINT):
             connection.execute("DELETE FROM outbox WHERE id <= ?", (delivery.last,))
 
     def waiting(self) -> dict[str, int]:
@@ -151,19 +152,6 @@ def _waiting(connection: sqlite3.Connection) -> int:
 
 
 @contextmanager
-def _writing(connection: sqlite3.Connection, path: Path) -> Iterator[None]:
-    """One transaction: all of the block, or nothing of it."""
-    with _named(path):
-        try:
-            connection.execute("BEGIN IMMEDIATE")
-            yield
-            connection.execute("COMMIT")
-        finally:
-            if connection.in_transaction:
-                connection.execute("ROLLBACK")
-
-
-@contextmanager
 def _named(path: Path) -> Iterator[None]:
     """SQLite's errors in this block by the name of who acts next."""
     try:
@@ -171,7 +159,7 @@ def _named(path: Path) -> Iterator[None]:
     except sqlite3.OperationalError as error:  # full, slow or locked: the same again may work
         raise Unavailable(f"{path.name} does not answer: {error}") from error
     except sqlite3.DatabaseError as error:
-        raise Damaged(f"{path} is broken: {error}", "keep it for examination, and start without it") from error
+        raise Damaged(f"{path} is broken: {error}", _HINT) from error
 
 
 def _columns(draft: Draft) -> tuple[object, ...]:

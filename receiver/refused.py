@@ -14,7 +14,7 @@ from typing import NamedTuple
 from receiver.clock import Clock, now_ns
 from receiver.config import Index
 from receiver.errors import Damaged, Unavailable
-from receiver.sqlite import Readers, open_writer
+from receiver.sqlite import Readers, open_writer, writing
 
 FILE = "refused.db"
 
@@ -129,18 +129,8 @@ class RefusedStore:
 
     @contextmanager
     def _writing(self) -> Iterator[sqlite3.Connection]:
-        with self._turn:
-            try:
-                self._connection.execute("BEGIN IMMEDIATE")
-                yield self._connection
-                self._connection.execute("COMMIT")
-            except sqlite3.OperationalError as error:  # a full or busy disk passes
-                raise Unavailable(f"{FILE} cannot be written: {error}") from error
-            except sqlite3.DatabaseError as error:
-                raise Damaged(f"{FILE} cannot be written: {error}", "stop, move it away, start, reindex") from error
-            finally:
-                if self._connection.in_transaction:
-                    self._connection.execute("ROLLBACK")
+        with self._turn, writing(self._connection, FILE, "stop, move it away, start, reindex") as connection:
+            yield connection
 
 
 class RefusedReader:

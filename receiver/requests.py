@@ -14,10 +14,9 @@ from typing import Any, Literal, NamedTuple
 import orjson
 
 from receiver.deadletter.acts import NOT_RETRIED, RETRIED, RETRY_REQUESTED, act_of
-from receiver.errors import Unavailable
 from receiver.own import is_own, own_draft
 from receiver.row import Draft, Row
-from receiver.sqlite import Readers, open_writer
+from receiver.sqlite import MADE_ANEW, Readers, open_writer, writing
 
 FILE = "requests.db"
 
@@ -135,16 +134,8 @@ class Requests:
 
     @contextmanager
     def _writing(self) -> Iterator[sqlite3.Connection]:
-        with self._turn:
-            try:
-                self._db.execute("BEGIN IMMEDIATE")
-                yield self._db
-                self._db.execute("COMMIT")
-            except sqlite3.OperationalError as error:  # a full or busy disk passes
-                raise Unavailable(f"{FILE} cannot be written: {error}") from error
-            finally:
-                if self._db.in_transaction:
-                    self._db.execute("ROLLBACK")
+        with self._turn, writing(self._db, FILE, MADE_ANEW) as db:
+            yield db
 
 
 class RequestsReader:

@@ -10,6 +10,8 @@ from typing import Literal
 from receiver.errors import Damaged, Unavailable
 
 BUSY_TIMEOUT_MS = 5000
+#: What helps where a file that is broken is only made of the journal.
+MADE_ANEW = "stop, move it away, start: it is made anew"
 
 
 def private_directory(path: Path) -> Path:
@@ -54,6 +56,26 @@ def _connect(path: Path) -> sqlite3.Connection:
         # on it, and another program that opens and closes it would then take the write-ahead log away.
         os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
     return sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+
+
+@contextmanager
+def writing(connection: sqlite3.Connection, name: str, hint: str) -> Iterator[sqlite3.Connection]:
+    """One transaction on the file *name*: all of the block, or nothing of it.
+
+    Unavailable when the disk is full or the file locked: the same again may work. Damaged, with *hint*, when it is
+    broken.
+    """
+    try:
+        connection.execute("BEGIN IMMEDIATE")
+        yield connection
+        connection.execute("COMMIT")
+    except sqlite3.OperationalError as error:
+        raise Unavailable(f"{name} cannot be written: {error}") from error
+    except sqlite3.DatabaseError as error:
+        raise Damaged(f"{name} cannot be written: {error}", hint) from error
+    finally:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
 
 
 def open_reader(path: Path) -> sqlite3.Connection:

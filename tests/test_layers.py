@@ -18,8 +18,8 @@ LAYERS = [
     {"acts", "segments", "sqlite"},
     {"budget", "claims", "own", "tokens"},
     {"config"},
-    {"otlp_json", "row"},
-    {"anyvalue", "cli_ask", "clock", "errors", "feedback", "http2", "items", "metrics", "sentence", "timing"},
+    {"otlp_json", "row", "worker"},
+    {"anyvalue", "cli_ask", "clock", "errors", "feedback", "http2", "items", "metrics", "sentence", "signal", "timing"},
 ]
 ROW = {name: row for row, names in enumerate(LAYERS) for name in names}
 

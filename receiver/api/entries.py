@@ -1,8 +1,8 @@
 """``/entries``: search, and one entry."""
 
-from typing import Annotated, Any
+from typing import Annotated
 
-from fastapi import APIRouter, Depends, Request
+from fastapi import APIRouter, Depends, Request, Response
 
 from receiver.api import present
 from receiver.api.answering import Answering
@@ -24,21 +24,21 @@ def routes(answering: Answering) -> APIRouter:
     allowed = Annotated[Reader, Depends(may("read", answering.tokens))]
 
     @router.get("/entries", response_model=SearchDocument, openapi_extra={"parameters": SEARCH_PARAMETERS})
-    def search(request: Request, reader: allowed) -> Any:
+    def search(request: Request, reader: allowed) -> Response:
         """Entries that match every filter, newest first unless asked otherwise."""
         asked = request.query_params.multi_items()
         query = read_query(reader.tenant, asked, answering.numeric)
         with reads.reading(reader, "search", dict(asked)) as read:
-            return found(desk, query, read)
+            return present.answer(found(desk, query, read))
 
     @router.get("/entries/{event_id}", response_model=OneEntryDocument)
-    def one(event_id: str, reader: allowed) -> Any:
+    def one(event_id: str, reader: allowed) -> Response:
         """One entry."""
         event_id = read_event_id(event_id)
         with reads.reading(reader, "entry", {"event_id": event_id}) as read:
             entry, freshness = desk.entry(reader.tenant, event_id)
             read.found, read.of_reads = 1, entry.action == ACTION
-        return {**present.entry(entry), **present.freshness(freshness)}
+        return present.answer({**present.entry(entry), **present.freshness(freshness)})
 
     return router
 

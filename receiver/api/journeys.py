@@ -2,9 +2,9 @@
 
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
-from typing import Annotated, Any
+from typing import Annotated
 
-from fastapi import APIRouter, Depends
+from fastapi import APIRouter, Depends, Response
 
 from otel_audit.canonical import rfc3339, unix_ns
 from otel_audit.entry import Entry
@@ -24,13 +24,13 @@ def routes(answering: Answering) -> APIRouter:
     allowed = Annotated[Reader, Depends(may("read", answering.tokens))]
 
     @router.get("/journeys/{kind}/{identity:path}", response_model=JourneyDocument)
-    def journey(kind: str, identity: str, reader: allowed) -> Any:
+    def journey(kind: str, identity: str, reader: allowed) -> Response:
         """Everything that belongs to one matter: its traces and why each is linked, and one timeline of all of them."""
         with reads.reading(reader, "journey", {"type": kind, "id": identity}) as read:
             found, abandoned, freshness = desk.journey(reader.tenant, kind, identity)
             read.found = len(found.entries)
         entries = found.timeline()
-        return {
+        content = {
             "type": kind,
             "id": identity,
             "traces": _traces(found, entries),
@@ -41,6 +41,7 @@ def routes(answering: Answering) -> APIRouter:
             ],
             **present.freshness(freshness),
         }
+        return present.answer(content)
 
     return router
 

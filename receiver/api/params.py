@@ -3,7 +3,7 @@
 import math
 import re
 from base64 import urlsafe_b64decode, urlsafe_b64encode
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import replace
 from functools import partial
 from hashlib import sha256
@@ -15,6 +15,7 @@ import orjson
 from otel_audit.canonical import unix_ns
 from otel_audit.catalog import SEVERITIES, Outcome
 from receiver.api.problems import BadRequest, Fault
+from receiver.clock import DAY_NS
 from receiver.correlate.letters import Kind
 from receiver.index import leaves
 from receiver.index.leaves import Leaf
@@ -22,6 +23,8 @@ from receiver.index.query import LIMIT_MAX, Order, Position, Query, Range, TimeF
 from receiver.streams import STATES
 
 VALUE_MAX = 1024
+#: A window of which both ends are said is no wider: whoever asks for centuries mistyped a year.
+WINDOW_MAX_DAYS = 3660
 #: Beyond it an index could not tell the times of a query apart.
 _TIME_MAX_NS = 2**63 - 1
 #: A date alone is its first moment in UTC; a time without an offset could be anyone's, and is refused.
@@ -156,8 +159,7 @@ def read_query(tenant: str, parameters: Iterable[tuple[str, str]], numeric: Coll
     """
     fields, faults = _read(partial(_filter, numeric), parameters)
     cursor: str | None = fields.pop("cursor", None)
-    if fields.get("until_ns", _TIME_MAX_NS) < fields.get("since_ns", 0):
-        faults.append(Fault("to", "lies before from"))
+    faults += _window(fields.get("since_ns"), fields.get("until_ns"))
     asked = {name: value for name, value in fields.items() if isinstance(name, str)}
     bounded = dict.fromkeys(name.key for name in fields if isinstance(name, _Bound))
     ranges = {key: _range(fields, key, faults) for key in bounded}
@@ -246,6 +248,16 @@ def _read(
                 faults.append(Fault(name, str(error)))
         seen.add(name)
     return fields, faults
+
+
+def _window(since_ns: int | None, until_ns: int | None) -> Iterator[Fault]:
+    """What is wrong with a window of which both ends are said."""
+    if since_ns is None or until_ns is None:
+        return
+    if until_ns < since_ns:
+        yield Fault("to", "lies before from")
+    elif until_ns - since_ns > WINDOW_MAX_DAYS * DAY_NS:
+        yield Fault("to", f"lies more than {WINDOW_MAX_DAYS} days behind from; leave one out to ask for everything")
 
 
 def _range(fields: Mapping[Any, Any], key: str, faults: list[Fault]) -> Range:

@@ -1,8 +1,8 @@
 """``/resources``: what became of one."""
 
-from typing import Annotated, Any
+from typing import Annotated
 
-from fastapi import APIRouter, Depends, Request
+from fastapi import APIRouter, Depends, Request, Response
 
 from receiver.api import present
 from receiver.api.answering import Answering
@@ -23,7 +23,7 @@ def routes(answering: Answering) -> APIRouter:
         response_model=HistoryDocument,
         openapi_extra={"parameters": HISTORY_PARAMETERS},
     )
-    def history(resource_type: str, resource_id: str, request: Request, reader: allowed) -> Any:
+    def history(resource_type: str, resource_id: str, request: Request, reader: allowed) -> Response:
         """Every entry of a resource, oldest first, each with what it changed, and the state they lead to."""
         asked = request.query_params.multi_items()
         at_ns = read_known(HISTORY, asked).get("at_ns")
@@ -31,7 +31,7 @@ def routes(answering: Answering) -> APIRouter:
         with reads.reading(reader, "history", whose) as read:
             history, freshness = desk.history(reader.tenant, resource_type, resource_id, at_ns)
             read.found = len(history.entries)
-        return {
+        content = {
             "resource_type": resource_type,
             "resource_id": resource_id,
             "entries": present.entries(history.entries),
@@ -39,5 +39,6 @@ def routes(answering: Answering) -> APIRouter:
             "breaks": [each._asdict() for each in history.breaks],
             **present.freshness(freshness),
         }
+        return present.answer(content)
 
     return router

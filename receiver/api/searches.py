@@ -3,9 +3,10 @@
 from collections.abc import Callable
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Request
+from fastapi import APIRouter, Depends, Request, Response
 
 from otel_audit.canonical import rfc3339
+from receiver.api import present
 from receiver.api.answering import Answering
 from receiver.api.auth import may
 from receiver.api.documents import SEARCH_PARAMETERS, NamedSearchDocument, SearchesDocument
@@ -32,7 +33,7 @@ def routes(answering: Answering, clock: Clock = now_ns) -> APIRouter:
         return {"searches": [_shown(each) for each in SEARCHES.values()]}
 
     @router.get("/searches/{name}", response_model=NamedSearchDocument, openapi_extra={"parameters": SEARCH_PARAMETERS})
-    def search(name: str, request: Request, reader: allowed) -> Any:
+    def search(name: str, request: Request, reader: allowed) -> Response:
         """Entries as in ``/entries``, with the search's own filters."""
         if name not in SEARCHES:
             raise NotFound(f"there is no search {name}; there are {', '.join(SEARCHES)}")
@@ -40,7 +41,7 @@ def routes(answering: Answering, clock: Clock = now_ns) -> APIRouter:
         query = read_query(reader.tenant, filters, answering.numeric)
         asked = {name: value for name, value in filters if name != "cursor"}
         with reads.reading(reader, "search", {"search": name, **asked}) as read:
-            return {"name": name, "filters": asked, **found(desk, query, read)}
+            return present.answer({"name": name, "filters": asked, **found(desk, query, read)})
 
     return router
 

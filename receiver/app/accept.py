@@ -21,10 +21,10 @@ from receiver.otlp.grpc import GrpcServer
 from receiver.otlp.http import HttpEndpoint
 from receiver.otlp.metered import HttpAnswers, Traffic, Transport, metered
 from receiver.otlp.service import OtlpService
-from receiver.otlp.signal import SIGNALS
 from receiver.outbox import Outboxes
 from receiver.segments import segments
 from receiver.senders import Senders
+from receiver.signal import SIGNALS
 from receiver.spool import SpoolWriter
 
 #: Requests begun before the end have so long to be answered.
@@ -76,9 +76,11 @@ async def _serve(settings: Settings) -> None:
         while not ended.is_set():
             await asyncio.to_thread(journal.look)
             await _try_again(accept, telling)
+            health = _health(journal.problem, accept, drain)
+            await doors.tell(ready=health["ready"])
             state.set(
                 log=journal.log,
-                **_health(journal.problem, accept, drain),
+                **health,
                 **service.counts(),
                 **doors.facts(),
                 **_sizes(settings, spool),
@@ -129,7 +131,7 @@ class _Doors:
         """Listen on both addresses; whoever comes early waits in the socket's queue."""
         otlp = settings.otlp
         self._traffic = {
-            transport: {signal: Traffic(transport, signal.name) for signal in SIGNALS}
+            transport: {signal: Traffic(transport, signal.name) for signal in SIGNALS.values()}
             for transport in get_args(Transport)
         }
         through = {
@@ -150,6 +152,10 @@ class _Doors:
         await self._http.start()
         await self._grpc.start()
         return {"grpc": self._grpc.port, "http": self._http.port}
+
+    async def tell(self, *, ready: bool) -> None:
+        """What health checks hear from now on."""
+        await self._grpc.tell(ready=ready)
 
     def facts(self) -> dict[str, Any]:
         """What came in."""

@@ -28,7 +28,7 @@ from receiver.requests import Requests
 from receiver.row import Row
 from receiver.senders import Senders
 from receiver.spool import SpoolReader
-from receiver.streams import StreamReader, StreamWriter
+from receiver.streams import Elsewhere, StreamReader, StreamWriter
 from receiver.traces.open import open_store
 from receiver.traces.relearn import Relearn
 from receiver.traces.writer import TraceWriter
@@ -105,7 +105,7 @@ class _Following:
         )
         self._indexing = _indexing(settings, index, refused, opening)
         requests = _requests(settings, opening)
-        self._streams = _accounts(settings, refused, requests, opening)
+        self._streams = _accounts(settings, index, refused, requests, opening)
         self._missing = opening.patiently(lambda: StreamReader(settings.data_dir))
         self._traces = None if settings.traces.keep == "none" else _traces(settings, index, opening)
         self._upkeep = _upkeep(settings, index, refused, requests, outbox, opening)
@@ -182,7 +182,9 @@ def _requests(settings: Settings, opening: _Opening) -> Requests:
     return opening.patiently(lambda: Requests(settings.data_dir, log))
 
 
-def _accounts(settings: Settings, refused: RefusedStore, requests: Requests, opening: _Opening) -> Follower:
+def _accounts(
+    settings: Settings, index: EntryIndex, refused: RefusedStore, requests: Requests, opening: _Opening
+) -> Follower:
     """What is told of the journal beside its entries: streams, dead letters, what administrators ask."""
     reader = opening.patiently(lambda: JournalReader.open(settings.data_dir))
     streams = opening.patiently(lambda: StreamWriter(settings.data_dir, reader.log))
@@ -195,6 +197,7 @@ def _accounts(settings: Settings, refused: RefusedStore, requests: Requests, ope
         cursor=outputs.cursor,
         batch_max=settings.index.batch_max_entries,
         poll_ms=STREAMS_POLL_MS,
+        tick=Elsewhere(streams, index, reader.log).tick,
     )
 
 

@@ -1,6 +1,5 @@
 """Does what administrators ask of the follower, beside its followers: retries and rebuilds."""
 
-import threading
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
@@ -16,14 +15,14 @@ from receiver.otlp.again import Outcome
 from receiver.refused import RefusedReader, RefusedStore
 from receiver.requests import Request, Requests, rebuilt
 from receiver.row import Draft, Row
+from receiver.worker import Worker
 
 #: Rows put over what stands of them at once: the follower that indexes what is new never waits long for its turn.
 BATCH_ROWS = 500
 POLL_S = 0.2
-RETRY_S = 2.0
 
 
-class Upkeep:
+class Upkeep(Worker):
     """One thread. A request that is begun goes on after a crash; what does not answer, or is damaged, is waited for.
 
     *tell* journals what is said, *read_again* reads a quarantined row, *relearn* tells the index what traces show of
@@ -43,6 +42,7 @@ class Upkeep:
         relearn: Callable[[Sequence[Filed]], None],
         clock: Clock = now_ns,
     ) -> None:
+        super().__init__("upkeep")
         self._requests = requests
         self._reader = reader
         self._indexer = indexer
@@ -55,20 +55,6 @@ class Upkeep:
         #: The rebuild whose first batch since the start is done: of that one alone it is not known what it learned.
         self._begun: str | None = None
         self._end: int | None = None
-        self.problem: str | None = None
-        self._stopping = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="upkeep", daemon=True)
-
-    def start(self) -> "Upkeep":
-        """Begin."""
-        self._thread.start()
-        return self
-
-    def stop(self) -> None:
-        """Return when the batch under way is done."""
-        self._stopping.set()
-        if self._thread.is_alive():
-            self._thread.join()
 
     def facts(self) -> dict[str, Any]:
         """What stands in its way, and how many entries the index refuses."""
@@ -89,23 +75,11 @@ class Upkeep:
             self._rebuild(request)
         return True
 
-    def _run(self) -> None:
-        try:
-            while not self._stopping.is_set():
-                if not self._patiently():
-                    self._stopping.wait(POLL_S)
-        except Exception as error:  # a defect of ours: said in the state
-            self.problem = f"{type(error).__name__}: {error}"
-
-    def _patiently(self) -> bool:
-        try:
-            busy = self.once()
-        except (Busy, Damaged) as error:  # a person may mend what is damaged, or the store be away
-            self.problem = str(error)
-            self._stopping.wait(RETRY_S)
-            return True
-        self.problem = None
-        return busy
+    def _work(self) -> None:
+        while not self._stopping.is_set():
+            # A person may mend what is damaged, or the store be away.
+            if not self._patiently(self.once, (Busy, Damaged)):
+                self._stopping.wait(POLL_S)
 
     # -- retries
 

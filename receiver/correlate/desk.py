@@ -12,7 +12,7 @@ from receiver.clock import SECOND_NS, Clock, now_ns
 from receiver.correlate.aside import Aside
 from receiver.correlate.history import History, history_of
 from receiver.correlate.join import join
-from receiver.correlate.journey import Abandoned, Journey, abandoned, journey_of
+from receiver.correlate.journey import Abandoned, Journey, Knows, abandoned, journey_of
 from receiver.correlate.kept import Kept
 from receiver.correlate.letters import Kind, Letter
 from receiver.correlate.stages import LAG_TOLD_S, Lag, is_running, lags
@@ -26,6 +26,7 @@ from receiver.requests import Request
 from receiver.streams import State, Stream, StreamReader
 from receiver.traces.port import Found
 from receiver.traces.sources import Sought, Sources
+from receiver.traces.span import Span
 
 #: Entries of one trace or resource that one answer holds.
 ENTRIES_MAX = 10 * LIMIT_MAX
@@ -166,7 +167,13 @@ class Desk:
             warnings.extend(f"{each}; links of its spans are not followed" for each in sought.warnings)
             return sought.found
 
-        journey = journey_of(tenant, kind, identity, ask, lambda event_id: self._index().get(tenant, event_id), trace)
+        def linking(traces: Sequence[str], limit: int) -> Sequence[Span]:
+            found = self._sources.linking(tenant, traces, limit)
+            warnings.extend(f"{each}; links of other spans are not followed" for each in found.warnings)
+            return found.spans
+
+        knows = Knows(ask, lambda event_id: self._index().get(tenant, event_id), trace, linking)
+        journey = journey_of(tenant, kind, identity, knows)
         if not journey.entries:
             raise _not_found(f"entry of {kind} {identity}", freshness)
         told = tuple(dict.fromkeys((*freshness.warnings, *warnings, *journey.cut)))

@@ -10,6 +10,7 @@ from otel_audit.entry import Entry
 from receiver.clock import SECOND_NS
 from receiver.index.query import Query
 from receiver.traces.port import Found
+from receiver.traces.span import Span
 
 #: What one business matter is made of: keys of these kinds are followed from entry to entry. Who takes part in many
 #: matters (users, products, warehouses) ties together what does not belong together.
@@ -27,8 +28,18 @@ SUBMITTED_WITHIN_NS = 30 * 60 * SECOND_NS
 _STARTED = "order.checkout.start.success"
 _SUBMITTED = ("order.create.success", "order.confirm.success")
 
-Ask = Callable[[Query], list[Entry]]
-One = Callable[[str], Entry | None]
+#: Spans that link to its traces are looked at, so many.
+LINKING_MAX = 1_000
+
+
+class Knows(NamedTuple):
+    """Whom a journey asks: for every entry of a query, the entry of an id, the spans of a trace, those that link to
+    traces (at most so many)."""
+
+    ask: Callable[[Query], list[Entry]]
+    one: Callable[[str], Entry | None]
+    trace: Callable[[str], Found]
+    linking: Callable[[Sequence[str], int], Sequence[Span]]
 
 
 class Why(NamedTuple):
@@ -71,12 +82,12 @@ class Journey:
         return every[:most]
 
 
-def journey_of(tenant: str, kind: str, identity: str, ask: Ask, one: One, trace: Callable[[str], Found]) -> Journey:
+def journey_of(tenant: str, kind: str, identity: str, knows: Knows) -> Journey:
     """Begin with what names *kind* and *identity*, then follow keys, sessions, causes, traces and span links.
 
-    *ask* gives every entry of a query, *one* that with an id, *trace* the spans of a trace. Nothing is found where
-    nothing names it.
+    Nothing is found where nothing names it.
     """
+    ask = knows.ask
     journey = Journey()
     start = f"{kind}:{identity}"
     begin = {"user": Query(tenant=tenant, user_id=identity), "session": Query(tenant=tenant, session_id=identity)}
@@ -85,15 +96,15 @@ def journey_of(tenant: str, kind: str, identity: str, ask: Ask, one: One, trace:
         journey._take(ask(begin[kind]), lambda _: [Why(kind, start)])
     if kind != "user":  # a user's whole life is not one matter
         _follow_keys(journey, tenant, start, ask)
-    _follow_causes(journey, tenant, ask, one)
-    _follow_links(journey, tenant, ask, trace)
+    _follow_causes(journey, tenant, knows)
+    _follow_links(journey, tenant, knows)
     traces = journey._bounded(journey.whys, TRACES_MAX, "traces")
     if traces:
         journey._take(ask(Query(tenant=tenant, traces=traces)), lambda _: ())
     return journey
 
 
-def _follow_keys(journey: Journey, tenant: str, start: str, ask: Ask) -> None:
+def _follow_keys(journey: Journey, tenant: str, start: str, ask: Callable[[Query], list[Entry]]) -> None:
     """The keys that its entries name beside *start*, and the sessions in which they happened."""
     named = (key for entry in journey.timeline() for key in entry.related)
     keys = journey._bounded((k for k in named if k != start and k.partition(":")[0] in FOLLOWED), KEYS_MAX, "keys")
@@ -108,25 +119,28 @@ def _take_session(journey: Journey, entries: list[Entry], session: str) -> None:
     journey._take(entries, lambda _: [Why("session", session)])
 
 
-def _follow_causes(journey: Journey, tenant: str, ask: Ask, one: One) -> None:
+def _follow_causes(journey: Journey, tenant: str, knows: Knows) -> None:
     """The entries that caused these, and those that these caused."""
     missing = {each.parent_event_id: each.event_id for each in journey.timeline() if each.parent_event_id}
     for parent in journey._bounded(missing.keys() - journey.entries.keys(), KEYS_MAX, "causes"):
-        if (entry := one(parent)) is not None:
+        if (entry := knows.one(parent)) is not None:
             journey._take([entry], lambda entry: [Why("caused", f"entry:{missing[entry.event_id]}")])
     caused = [f"entry:{event_id}" for event_id in journey.entries]
     for at in range(0, len(caused), TRACES_MAX):
         keys = tuple(caused[at : at + TRACES_MAX])
-        journey._take(ask(Query(tenant=tenant, related=keys)), _sharing(*keys, why="parent event"))
+        journey._take(knows.ask(Query(tenant=tenant, related=keys)), _sharing(*keys, why="parent event"))
 
 
-def _follow_links(journey: Journey, tenant: str, ask: Ask, trace: Callable[[str], Found]) -> None:
-    """The traces to which spans of these point."""
+def _follow_links(journey: Journey, tenant: str, knows: Knows) -> None:
+    """The traces to which spans of these point, and those whose spans point to these."""
     known = journey._bounded(journey.whys, TRACES_MAX, "traces")
-    links = {link: span.span_id for each in known for span in trace(each).spans for link, _ in span.links}
-    linked = tuple(each for each in links if each not in journey.whys)
+    if not known:
+        return
+    links = {link: span.span_id for each in known for span in knows.trace(each).spans for link, _ in span.links}
+    links |= {span.trace_id: span.span_id for span in knows.linking(known, LINKING_MAX)}
+    linked = journey._bounded(links.keys() - journey.whys.keys(), TRACES_MAX, "linked traces")
     if linked:
-        found = ask(Query(tenant=tenant, traces=linked[:TRACES_MAX]))
+        found = knows.ask(Query(tenant=tenant, traces=linked))
         journey._take(found, lambda entry: [Why("span link", f"span:{links[entry.trace_id or '']}")])
 
 

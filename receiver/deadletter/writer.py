@@ -1,15 +1,13 @@
 """The follower's step: what was set aside, and what was done about it."""
 
-import sqlite3
 from collections.abc import Sequence
 from pathlib import Path
 
 from receiver.deadletter.acts import DROPPED, RETRIED, act_of
 from receiver.deadletter.table import FILE, MIGRATIONS, State
-from receiver.errors import Unavailable
 from receiver.refused import RefusedStore
 from receiver.row import Row
-from receiver.sqlite import open_writer
+from receiver.sqlite import MADE_ANEW, open_writer, writing
 
 _DONE: dict[str, State] = {DROPPED: "dropped", RETRIED: "retried"}
 
@@ -29,18 +27,10 @@ class DeadletterWriter:
 
     def step(self, rows: Sequence[Row]) -> None:
         """Take *rows* and their place in one transaction; a crash in between leaves neither."""
-        try:
-            self._db.execute("BEGIN IMMEDIATE")
-            try:
-                for row in rows:
-                    self._take(row)
-                self._db.execute("INSERT OR REPLACE INTO cursor VALUES (?, ?)", (self._log, rows[-1].seq))
-                self._db.execute("COMMIT")
-            finally:
-                if self._db.in_transaction:
-                    self._db.execute("ROLLBACK")
-        except sqlite3.OperationalError as error:  # a full or busy disk passes
-            raise Unavailable(f"{FILE} cannot be written: {error}") from error
+        with writing(self._db, FILE, MADE_ANEW):
+            for row in rows:
+                self._take(row)
+            self._db.execute("INSERT OR REPLACE INTO cursor VALUES (?, ?)", (self._log, rows[-1].seq))
 
     def close(self) -> None:
         """Let go of the file."""

@@ -9,7 +9,7 @@ from google.protobuf.message import DecodeError
 from receiver.config import Forward
 from receiver.errors import WrongSettings
 from receiver.forward.outcome import Outcome, Taken
-from receiver.forward.signal import Signal
+from receiver.signal import Signal
 
 USER_AGENT = "otel-audit"
 
@@ -30,7 +30,7 @@ def taken(signal: Signal, answer: bytes) -> Taken:
         partial = signal.response.FromString(answer).partial_success
     except DecodeError:  # it said yes; what else it said cannot be read
         return Taken()
-    rejected = getattr(partial, f"rejected_{'spans' if signal.name == 'traces' else 'log_records'}")
+    rejected = getattr(partial, f"rejected_{signal.records}")
     return Taken(rejected)
 
 

@@ -17,7 +17,7 @@ from receiver.forward.http import HttpExporter
 from receiver.forward.lane import Lane
 from receiver.forward.outgoing import outgoing
 from receiver.forward.queue import MemoryQueue, Queue
-from receiver.forward.signal import SIGNALS, Name, Signal
+from receiver.signal import SIGNALS, Name, Signal
 
 _LOG = logging.getLogger(__name__)
 

@@ -12,10 +12,10 @@ from google.rpc.status_pb2 import Status
 from receiver.config import Forward
 from receiver.forward.exporter import USER_AGENT, gzipped, taken, tls_context
 from receiver.forward.outcome import Later, Never, Outcome
-from receiver.forward.signal import SIGNALS, Signal
 from receiver.http2 import frames, message
 from receiver.http2.client import Answer, ClientConnection, Unanswered, connect
 from receiver.http2.fields import block_of
+from receiver.signal import SIGNALS, Signal
 
 #: After these the same request is welcome again, says OTLP.
 RETRYABLE = frozenset({"CANCELLED", "DEADLINE_EXCEEDED", "ABORTED", "OUT_OF_RANGE", "UNAVAILABLE", "DATA_LOSS"})

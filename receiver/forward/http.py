@@ -12,7 +12,7 @@ import zstandard
 from receiver.config import Forward
 from receiver.forward.exporter import USER_AGENT, gzipped, taken, tls_context
 from receiver.forward.outcome import Later, Never, Outcome
-from receiver.forward.signal import Signal
+from receiver.signal import Signal
 
 #: After these the same request is welcome again, says OTLP.
 RETRYABLE = frozenset({429, 502, 503, 504})

@@ -14,8 +14,8 @@ from receiver.forward.exporter import Exporter
 from receiver.forward.outcome import Later, Never, Taken
 from receiver.forward.queue import Queue
 from receiver.forward.redaction import redacted
-from receiver.forward.signal import Signal
 from receiver.forward.tally import Tally
+from receiver.signal import Signal
 
 _LOG = logging.getLogger(__name__)
 

@@ -6,7 +6,7 @@ from opentelemetry.proto.common.v1.common_pb2 import InstrumentationScope
 
 from otel_audit import wire
 from receiver.forward.outline import REQUEST, RESOURCE, SCOPE, each_part
-from receiver.forward.signal import LOGS, Signal
+from receiver.signal import LOGS, Signal
 
 #: Without these bytes there is nothing to take out; searching costs less than reading.
 _CARRIERS = wire.SCOPE.encode()

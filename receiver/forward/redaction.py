@@ -6,7 +6,7 @@ from typing import Any
 import orjson
 
 from otel_audit.redact import needed, redact
-from receiver.forward.signal import TRACES, Signal
+from receiver.signal import TRACES, Signal
 
 
 def redacted(signal: Signal, body: bytes) -> bytes:

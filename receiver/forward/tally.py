@@ -5,8 +5,8 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from receiver.forward.signal import Signal
 from receiver.items import count_items
+from receiver.signal import Signal
 
 _LOG = logging.getLogger(__name__)
 

@@ -14,7 +14,7 @@ from receiver.index.amendment import amended, is_of, restored
 from receiver.index.conflict import SetAside, nowhere, quarantined
 from receiver.index.document import Document, document_of, entry_from, is_minimal, minimal_document_of
 from receiver.index.elastic_indices import Indices
-from receiver.index.elastic_query import facets_body, of_traces, position_of_hit, search_body
+from receiver.index.elastic_query import facets_body, numbers_between, of_traces, position_of_hit, search_body
 from receiver.index.elastic_twins import Twins, cursor_id
 from receiver.index.port import Facets, Filed, Page, Total
 from receiver.index.query import FACETS, Query
@@ -128,6 +128,17 @@ class ElasticIndex:
     def is_shared(self, log: str) -> bool:
         """Whether another receiver's log has a cursor here."""
         return self._twins.are_there(log)
+
+    def numbers(self, tenant: str, source_id: str, first: int, last: int, limit: int) -> Sequence[int]:
+        """One search over the tenant's partitions."""
+        body = {
+            "query": numbers_between(source_id, first, last),
+            "sort": [{"event.sequence": {"order": "asc", "unmapped_type": "long"}}],
+            "size": limit,
+            "source": False,
+            "track_total_hits": False,
+        }
+        return [hit["sort"][0] for hit in self._search(tenant, body)["hits"]]
 
     def search(self, query: Query) -> Page:
         """One page; Unavailable rather than a page with a part of the answer."""

@@ -6,6 +6,7 @@ from typing import Any
 
 from otel_audit.canonical import rfc3339, unix_ns
 from otel_audit.wire import PREFIX
+from receiver.claims import UNAUTHORISED
 from receiver.index.document import NUMERIC, PLAIN, STATES
 from receiver.index.moment import bound_ns
 from receiver.index.port import COUNTED_MAX
@@ -60,6 +61,12 @@ def of_traces(traces: Collection[tuple[str, str]]) -> Clause:
         for tenant, trace_ids in by_tenant.items()
     ]
     return {"bool": {"should": each, "minimum_should_match": 1}}
+
+
+def numbers_between(source_id: str, first: int, last: int) -> Clause:
+    """The clause for a stream's entries with these numbers, but for those that somebody else claims to be of it."""
+    asked = [{"term": {"audit.source.id": source_id}}, {"range": {"event.sequence": {"gte": first, "lte": last}}}]
+    return {"bool": {"filter": asked, "must_not": [{"term": {PLAIN["anomalies"]: UNAUTHORISED}}]}}
 
 
 def _left_out(query: Query) -> Iterator[Clause]:

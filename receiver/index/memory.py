@@ -8,6 +8,7 @@ from typing import Any
 
 from otel_audit.entry import Entry
 from otel_audit.wire import PREFIX
+from receiver.claims import UNAUTHORISED
 from receiver.index.amendment import amended, is_of, restored
 from receiver.index.leaves import leaves_of
 from receiver.index.moment import bound_ns, event_ns, position_of, received_ns
@@ -77,6 +78,14 @@ class MemoryIndex:
     def is_shared(self, log: str) -> bool:
         """Whether another log has a cursor."""
         return bool(self._cursors.keys() - {log})
+
+    def numbers(self, tenant: str, source_id: str, first: int, last: int, limit: int) -> Sequence[int]:
+        """Look at every entry."""
+        with self._lock:
+            every = [each.entry for each in self._filed.values() if each.entry.tenant == tenant]
+        sources = [each.source for each in every if each.source is not None and UNAUTHORISED not in each.anomalies]
+        found = [each.sequence for each in sources if each.id == source_id and each.sequence is not None]
+        return sorted(number for number in found if first <= number <= last)[:limit]
 
     def search(self, query: Query) -> Page:
         """Look at every entry."""

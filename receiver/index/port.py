@@ -102,6 +102,12 @@ class EntryIndex(Protocol):
     def is_shared(self, log: str) -> bool:
         """Whether a receiver with another log than *log* has ever put its entries here."""
 
+    def numbers(self, tenant: str, source_id: str, first: int, last: int, limit: int) -> Sequence[int]:
+        """The lowest *limit* of the numbers from *first* to *last* under which a stream's entries stand, ascending.
+
+        Of whatever log; those with an anomaly (an unauthorised claim) do not count. A number may come twice.
+        """
+
     def search(self, query: Query) -> Page:
         """The entries that match. While nothing is put, following pages neither skip nor repeat."""
 

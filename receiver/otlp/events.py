@@ -17,7 +17,7 @@ from otel_audit.canonical import derived_event_id
 from receiver.anyvalue import attributes_of, value_of
 from receiver.items import Outline
 from receiver.otlp import decode
-from receiver.otlp.seen import Spans, is_carrier_scope, resource_of
+from receiver.otlp.seen import Spans, is_carrier_scope, resource_of, shown_on_record
 
 #: A request without these bytes, or a span or a log record, holds no audit event and need not be read.
 MARK = wire.PREFIX.encode()
@@ -152,10 +152,13 @@ def log_events(body: bytes) -> Iterator[Found]:
     for resource in decode.parsed(Outline, body).resources:
         known: Mapping[str, str] | None = None
         for scope in resource.scopes:
-            for record in (decode.parsed(LogRecord, item) for item in marked(scope.items)):
+            records = [decode.parsed(LogRecord, item) for item in marked(scope.items)]
+            carries = bool(records) and is_carrier_scope(scope)
+            for record in records:
                 attributes = attributes_of(record.attributes)
                 if not wire.is_audit_event(attributes):
                     continue
+                shown = _taken_along(attributes) if carries else {}
                 name = record.event_name or attributes.pop(_LEGACY_NAME, "")
                 if not isinstance(name, str) or not name or attributes.get(wire.COPY) is True:
                     continue
@@ -165,7 +168,7 @@ def log_events(body: bytes) -> Iterator[Found]:
                 said = _said(record, name)
                 place = said + places[said]
                 places[said] += 1
-                yield _record_found(resource, scope, record, name, attributes, known, place)
+                yield _record_found(resource, scope, record, name, attributes, known, place, shown)
 
 
 def _record_found(
@@ -176,6 +179,7 @@ def _record_found(
     attributes: dict[str, Any],
     known: Mapping[str, str],
     place: int,
+    shown: dict[str, Any],
 ) -> Found:
     beside = {_BODY: value_of(record.body), _SEVERITY: record.severity_text or None}
     return Found(
@@ -196,9 +200,15 @@ def _record_found(
             place,
         ),
         alone=lambda: _record_alone(resource, scope, record),
+        seen=lambda said: shown_on_record(shown, said),
         more={key: value for key, value in beside.items() if value not in (None, "", [], {})},
         dropped_attributes=record.dropped_attributes_count,
     )
+
+
+def _taken_along(attributes: dict[str, Any]) -> dict[str, Any]:
+    """What a carrier shows of the application's span, out of *attributes*: nothing of it was said by the event."""
+    return {key: attributes.pop(key) for key in list(attributes) if key.startswith(wire.SPAN_PREFIX)}
 
 
 def _said(record: LogRecord, name: str) -> int:

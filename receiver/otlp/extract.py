@@ -14,10 +14,10 @@ from otel_audit.canonical import canonical, rfc3339
 from receiver.claims import ANYTHING, Claims
 from receiver.clock import DAY_NS
 from receiver.forward.redaction import redacted
-from receiver.forward.signal import SIGNALS
 from receiver.otlp.anomalies import anomalies_of
 from receiver.otlp.events import Found
 from receiver.row import Draft
+from receiver.signal import SIGNALS
 
 #: Further ahead than this an event's time is not believed.
 AHEAD_MAX_NS = DAY_NS

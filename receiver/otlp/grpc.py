@@ -9,22 +9,25 @@ from typing import Any
 from google.rpc.code_pb2 import INTERNAL, UNIMPLEMENTED
 
 from receiver.config import Address, Otlp, Tls
-from receiver.errors import Busy, ReceiverError, TooLarge, UnsupportedEncoding, WrongSettings
+from receiver.errors import ReceiverError, TooLarge, UnsupportedEncoding, WrongSettings
 from receiver.http2 import message
 from receiver.http2.fields import block_of
 from receiver.http2.server import Request, ServerConnection
 from receiver.otlp.aside import aside
 from receiver.otlp.certificate import Certificate, of_pem
 from receiver.otlp.health import Health
+from receiver.otlp.in_flight import Held, InFlight
 from receiver.otlp.inflate import ENCODINGS
 from receiver.otlp.service import RECEIPT, Services
-from receiver.otlp.signal import SIGNALS, Signal
 from receiver.otlp.status import codes_of, retry_info, status_of
+from receiver.signal import SIGNALS, Signal
 
 _LOG = logging.getLogger(__name__)
-_METHODS = {f"/{signal.service}/Export": signal for signal in SIGNALS}
+_METHODS = {signal.method: signal for signal in SIGNALS.values()}
 _TAKEN = block_of(message.trailers_of(0))
 _BACKLOG = 1024
+#: What a client may have under way is more than what is answered at once: the rest is told Busy, and when.
+STREAMS_TIMES = 4
 
 
 class GrpcServer:
@@ -33,10 +36,10 @@ class GrpcServer:
     def __init__(self, services: Services, settings: Otlp) -> None:
         """Bind ``otlp.grpc``; WrongSettings when it cannot be had."""
         self._services = services
-        self._in_flight = 0
-        self._in_flight_max = settings.grpc_in_flight_max
+        self._in_flight = InFlight(settings.grpc_in_flight_max, settings.in_flight_max_bytes)
+        self._streams_max = STREAMS_TIMES * settings.grpc_in_flight_max
         self._message_max = settings.request_max_bytes
-        self._health = Health(("", *(signal.service for signal in SIGNALS)))
+        self._health = Health(("", *(signal.service for signal in SIGNALS.values())))
         self._connections: set[ServerConnection] = set()
         self._tls = _context(settings.tls)
         self._socket = _bound(Address(settings.grpc))
@@ -46,11 +49,15 @@ class GrpcServer:
         """Begin to take requests."""
         loop = asyncio.get_running_loop()
         self._server = await loop.create_server(self._connection, sock=self._socket, ssl=self._tls, backlog=_BACKLOG)
-        self._health.serving()
+        await self.tell(ready=True)
+
+    async def tell(self, *, ready: bool) -> None:
+        """From now on health checks hear that it serves, or, while nothing can be kept, that it does not."""
+        await self._health.tell(serving=ready)
 
     async def stop(self, grace_s: float) -> None:
         """Take no more requests, and say so to who asks; those begun have *grace_s* to end."""
-        self._health.ending()
+        await self._health.end()
         self._server.close()
         deadline = asyncio.get_running_loop().time() + grace_s
         for connection in list(self._connections):
@@ -62,8 +69,7 @@ class GrpcServer:
         await self._server.wait_closed()
 
     def _connection(self) -> ServerConnection:
-        # What a client may have under way is more than what is answered at once: the rest is told Busy, and when.
-        return ServerConnection(self._answer, self._admit, 4 * self._in_flight_max, self._connections)
+        return ServerConnection(self._answer, self._admit, self._streams_max, self._connections)
 
     def _admit(self, request: Request) -> bool:
         """Refuse a message that is too large by what it says of itself, before it is there."""
@@ -89,26 +95,22 @@ class GrpcServer:
             _refuse(request, error)
 
     async def _export(self, signal: Signal, request: Request) -> None:
-        if self._in_flight >= self._in_flight_max:
-            raise Busy("too many requests at once")
-        self._in_flight += 1
-        try:
+        with self._in_flight.request() as held:
+            held.add(request.size)
             service = self._services[signal]
             caller = service.caller(request.fields.get("authorization"), _certificate(request.transport))
-            body = await self._message(request)
+            body = await self._message(request, held)
             if body is None:
                 _end(request, INTERNAL, "a request has one message")
                 return
             answer = await service.export(signal, body, caller, peer_address(request.transport))
-        finally:
-            self._in_flight -= 1
         request.begin(message.HEAD)
         trailers = (
             _TAKEN if answer.receipt is None else block_of(message.trailers_of(0, "", ((RECEIPT, answer.receipt),)))
         )
         request.send(message.framed(answer.message.SerializeToString()), trailers)
 
-    async def _message(self, request: Request) -> bytes | None:
+    async def _message(self, request: Request, held: Held) -> bytes | None:
         found = message.unframed(request.body)
         request.body.clear()
         if found is None:
@@ -119,7 +121,9 @@ class GrpcServer:
         encoding = request.fields.get("grpc-encoding", "")
         if encoding not in ENCODINGS:
             raise UnsupportedEncoding(f"the encoding must be gzip, zstd or none, not {encoding!r:.80}")
-        return await aside(len(body), ENCODINGS[encoding], body, self._message_max)
+        inflated = await aside(len(body), ENCODINGS[encoding], body, self._message_max)
+        held.add(len(inflated))
+        return inflated
 
 
 def _refuse(request: Request, error: Exception) -> None:

@@ -16,23 +16,32 @@ from receiver.http2.server import Request
 
 CHECK, WATCH = "/grpc.health.v1.Health/Check", "/grpc.health.v1.Health/Watch"
 
+_SAID = {True: HealthCheckResponse.SERVING, False: HealthCheckResponse.NOT_SERVING}
+
 
 class Health:
     """The same for all services there are; of others it is unknown."""
 
     def __init__(self, services: Sequence[str]) -> None:
         self._services = services
-        self._status = HealthCheckResponse.NOT_SERVING
-        self._ending = asyncio.Event()
+        self._serving = False
+        self._ended = False
+        self._changed = asyncio.Condition()
 
-    def serving(self) -> None:
-        """Requests are taken from now on."""
-        self._status = HealthCheckResponse.SERVING
+    async def tell(self, *, serving: bool) -> None:
+        """Requests are taken from now on, or not; who watches is told."""
+        if serving != self._serving:
+            await self._change(serving)
 
-    def ending(self) -> None:
-        """None are taken any more; who watches is told, and let go of."""
-        self._status = HealthCheckResponse.NOT_SERVING
-        self._ending.set()
+    async def end(self) -> None:
+        """None are taken any more, for good; who watches is told, and let go of."""
+        self._ended = True
+        await self._change(False)
+
+    async def _change(self, serving: bool) -> None:
+        async with self._changed:
+            self._serving = serving
+            self._changed.notify_all()
 
     async def answer(self, path: str, request: Request) -> bool:
         """Answer *request* if it is about health; whether it is."""
@@ -44,15 +53,18 @@ class Health:
             request.end(message.HEAD + block_of(message.trailers_of(code, text)))
             return True
         request.begin(message.HEAD)
-        if path == WATCH:
+        while path == WATCH and not self._ended:
             request.send(self._told(service))
-            await self._ending.wait()
+            await self._other_than(self._serving)
         request.send(self._told(service), block_of(message.trailers_of(0)))
         return True
 
+    async def _other_than(self, told: bool) -> None:
+        async with self._changed:
+            await self._changed.wait_for(lambda: self._ended or self._serving != told)
+
     def _told(self, service: str) -> bytes:
-        known = service in self._services
-        status = self._status if known else HealthCheckResponse.SERVICE_UNKNOWN
+        status = _SAID[self._serving] if service in self._services else HealthCheckResponse.SERVICE_UNKNOWN
         return message.framed(HealthCheckResponse(status=status).SerializeToString())
 
 

@@ -16,12 +16,14 @@ from receiver.config import Otlp
 from receiver.errors import Busy, NotFound, ReceiverError, Refused, TooLarge, UnsupportedEncoding
 from receiver.otlp.aside import aside
 from receiver.otlp.certificate import Certificate, of_pem
-from receiver.otlp.inflate import ENCODINGS
+from receiver.otlp.in_flight import Held, InFlight
+from receiver.otlp.inflate import ENCODINGS, PLAIN
 from receiver.otlp.service import RECEIPT, Answer, Services
-from receiver.otlp.signal import SIGNALS, Signal
 from receiver.otlp.status import codes_of, retry_after_s, status_of
+from receiver.otlp_json import request_bytes
+from receiver.signal import SIGNALS, Signal
 
-PATHS: Mapping[str, Signal] = {signal.path: signal for signal in SIGNALS}
+PATHS: Mapping[str, Signal] = {signal.path: signal for signal in SIGNALS.values()}
 PROTOBUF = "application/x-protobuf"
 JSON = "application/json"
 #: How long a browser may remember that it may send, in seconds.
@@ -41,7 +43,7 @@ class HttpEndpoint:
     def __init__(self, services: Services, settings: Otlp) -> None:
         self._services = services
         self._settings = settings
-        self._in_flight = 0
+        self._in_flight = InFlight(settings.http_in_flight_max, settings.in_flight_max_bytes)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request, in the encoding it came in."""
@@ -87,31 +89,28 @@ class HttpEndpoint:
         if media_type not in (PROTOBUF, JSON):
             raise UnsupportedEncoding(f"the content type must be {PROTOBUF} or {JSON}, not {media_type!r:.80}")
         compression = headers.get("content-encoding", "").strip().lower()
-        if compression not in ENCODINGS:
+        if compression not in (*PLAIN, *ENCODINGS):
             raise UnsupportedEncoding(f"the content encoding must be gzip, zstd or none, not {compression!r:.80}")
         if int(headers.get("content-length", "0")) > self._settings.request_max_bytes:
             raise TooLarge(f"the body is larger than {self._settings.request_max_bytes} bytes")
-        if self._in_flight >= self._settings.http_in_flight_max:
-            raise Busy("too many requests at once")
-        self._in_flight += 1
-        try:
-            body = await self._body(receive)
-            body = await aside(len(body), ENCODINGS[compression], body, self._settings.request_max_bytes)
+        with self._in_flight.request() as held:
+            body = await self._body(receive, held)
+            if compression in ENCODINGS:
+                body = await aside(len(body), ENCODINGS[compression], body, self._settings.request_max_bytes)
+                held.add(len(body))
             if media_type == JSON:
-                body = await aside(len(body), signal.from_json, body)
+                body = await aside(len(body), request_bytes, signal, body)
             peer = scope["client"][0] if scope.get("client") else None
             return await service.export(signal, body, caller, peer)
-        finally:
-            self._in_flight -= 1
 
-    async def _body(self, receive: Receive) -> bytes:
+    async def _body(self, receive: Receive, held: Held) -> bytes:
         try:
             async with asyncio.timeout(self._settings.read_timeout_s):
-                return await self._whole(receive)
+                return await self._whole(receive, held)
         except TimeoutError:
             raise Busy(f"the body did not come within {self._settings.read_timeout_s:g} s") from None
 
-    async def _whole(self, receive: Receive) -> bytes:
+    async def _whole(self, receive: Receive, held: Held) -> bytes:
         most = self._settings.request_max_bytes
         parts, size, more = [], 0, True
         while more:
@@ -122,6 +121,7 @@ class HttpEndpoint:
             size += len(part)
             if size > most:
                 raise TooLarge(f"the body is larger than {most} bytes")
+            held.add(len(part))
             parts.append(part)
             more = message.get("more_body", False)
         return b"".join(parts)

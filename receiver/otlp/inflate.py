@@ -69,15 +69,10 @@ def unzstd(body: bytes, max_bytes: int) -> bytes:
     return b"".join(parts)
 
 
-def as_it_is(body: bytes, max_bytes: int) -> bytes:
-    """*body*, which is not compressed and was bounded when it was read."""
-    return body
-
-
+#: What a body that is not compressed may call itself.
+PLAIN = ("", "identity")
 #: Content encoding ▶ how it is undone.
 ENCODINGS: Mapping[str, Callable[[bytes, int], bytes]] = {
-    "identity": as_it_is,
-    "": as_it_is,
     "gzip": gunzip,
     "zstd": unzstd,
 }

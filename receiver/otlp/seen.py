@@ -107,6 +107,13 @@ def _carried(attributes: Mapping[str, Any]) -> dict[str, Any]:
     return facts
 
 
+def shown_on_record(shown: Mapping[str, Any], said: Mapping[str, Any]) -> dict[str, Any]:
+    """The facts that a carrier's log record took along and the event did not say itself."""
+    request = {key.removeprefix(wire.SPAN_PREFIX): value for key, value in shown.items()}
+    facts = _carried(shown) | wire.read_request(request)
+    return {field: value for field, value in facts.items() if said.get(field) is None}
+
+
 def resource_of(resource: Any) -> dict[str, str]:
     """What a resource of the outline says of its service."""
     return wire.read_resource(attributes_of(decode.parsed(Resource, b"".join(resource.resource)).attributes))

@@ -12,8 +12,8 @@ from receiver.otlp.aside import aside
 from receiver.otlp.certificate import Certificate
 from receiver.otlp.events import MARK, Found, log_events, span_events
 from receiver.otlp.extract import Extracted, Reception, extract
-from receiver.otlp.signal import TRACES, Signal
 from receiver.senders import Sender, Senders
+from receiver.signal import TRACES, Signal
 from receiver.spool import SpoolWriter
 
 RECEIPT = "otel-audit-receipt"

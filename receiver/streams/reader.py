@@ -11,7 +11,7 @@ import orjson
 
 from receiver.sqlite import Readers
 from receiver.streams.numbers import Gap, Run, gaps
-from receiver.streams.table import FILE, RUNS
+from receiver.streams.table import FILE, RUNS, WITH_HOLES
 
 State = Literal["complete", "waiting", "missing"]
 STATES: tuple[State, ...] = get_args(State)
@@ -20,7 +20,6 @@ _STREAMS = """
     SELECT source_id, service, last_seen_ns, reported, reported_ns, lost, abandoned FROM streams
     WHERE tenant = :tenant AND (:service IS NULL OR service = :service) AND (:before IS NULL OR source_id < :before)
 """
-_WITH_HOLES = "SELECT tenant, source_id, reported, reported_ns FROM streams WHERE holes"
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +103,7 @@ class StreamReader:
         counts = {True: 0, False: 0}
         lost: Counter[str] = Counter()
         with self._readers.reading() as db:
-            for tenant, source_id, reported, reported_ns in db.execute(_WITH_HOLES):
+            for tenant, source_id, reported, reported_ns in db.execute(WITH_HOLES):
                 runs = [Run(*found) for found in db.execute(RUNS, (tenant, source_id))]
                 for gap in gaps(runs, reported, reported_ns):
                     counts[gap.is_missing(now_ns)] += gap.last - gap.first + 1

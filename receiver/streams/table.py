@@ -22,3 +22,4 @@ MIGRATIONS = (
 )
 
 RUNS = "SELECT first, last, since_ns FROM runs WHERE tenant = ? AND source_id = ? ORDER BY first"
+WITH_HOLES = "SELECT tenant, source_id, reported, reported_ns FROM streams WHERE holes"

@@ -1,6 +1,5 @@
 """The follower's step: rows of the journal into runs of numbers."""
 
-import sqlite3
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
@@ -9,11 +8,10 @@ import orjson
 
 from otel_audit import wire
 from receiver.claims import UNAUTHORISED
-from receiver.errors import Unavailable
 from receiver.row import Row
-from receiver.sqlite import open_writer
-from receiver.streams.numbers import Run, gaps, runs_of
-from receiver.streams.table import FILE, MIGRATIONS, RUNS
+from receiver.sqlite import MADE_ANEW, open_writer, writing
+from receiver.streams.numbers import Gap, Run, gaps, runs_of
+from receiver.streams.table import FILE, MIGRATIONS, RUNS, WITH_HOLES
 
 #: So many abandoned numbers of one stream are kept, the highest.
 ABANDONED_MAX = 1000
@@ -45,18 +43,24 @@ class StreamWriter:
 
     def step(self, rows: Sequence[Row]) -> None:
         """Take *rows* and their place in one transaction; a crash in between leaves neither."""
-        try:
-            self._db.execute("BEGIN IMMEDIATE")
-            try:
-                self._take(rows)
-                self._db.execute("INSERT OR REPLACE INTO cursor VALUES (?, ?)", (self._log, rows[-1].seq))
-                self._db.execute("COMMIT")
-            except BaseException:
-                if self._db.in_transaction:
-                    self._db.execute("ROLLBACK")
-                raise
-        except sqlite3.OperationalError as error:  # a full or busy disk passes
-            raise Unavailable(f"{FILE} cannot be written: {error}") from error
+        with writing(self._db, FILE, MADE_ANEW):
+            self._take(rows)
+            self._db.execute("INSERT OR REPLACE INTO cursor VALUES (?, ?)", (self._log, rows[-1].seq))
+
+    def gaps(self, begin_ns: int, end_ns: int) -> list[tuple[Key, Gap]]:
+        """The gaps of all streams that were first missed between these moments."""
+        found = []
+        for tenant, source_id, reported, reported_ns in self._db.execute(WITH_HOLES).fetchall():
+            runs = [Run(*found) for found in self._db.execute(RUNS, (tenant, source_id))]
+            among = (gap for gap in gaps(runs, reported, reported_ns) if begin_ns <= gap.since_ns < end_ns)
+            found += [((tenant, source_id), gap) for gap in among]
+        return found
+
+    def heal(self, key: Key, seen: Sequence[tuple[int, int]]) -> None:
+        """Take these numbers of a stream into account, which this receiver's journal does not have."""
+        if seen:
+            with writing(self._db, FILE, MADE_ANEW):
+                self._add_all(key, seen)
 
     def close(self) -> None:
         """Let go of the file."""
@@ -78,9 +82,7 @@ class StreamWriter:
             elif _is_number(source.get("sequence")):
                 seen.append((source["sequence"], row.received_ns))
         for key, seen in numbers.items():
-            for run in runs_of(sorted(seen)) if seen else ():
-                self._add(key, run)
-            self._look_for_holes(key)
+            self._add_all(key, seen)
 
     def _see(self, key: Key, service: str | None, received_ns: int) -> None:
         self._db.execute(
@@ -109,6 +111,11 @@ class StreamWriter:
                 *key,
             ),
         )
+
+    def _add_all(self, key: Key, seen: Sequence[tuple[int, int]]) -> None:
+        for run in runs_of(sorted(seen)) if seen else ():
+            self._add(key, run)
+        self._look_for_holes(key)
 
     def _add(self, key: Key, run: Run) -> None:
         """Join *run* with the runs it touches: what was between them is missing no more."""

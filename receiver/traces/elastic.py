@@ -1,7 +1,7 @@
 """Spans in Elasticsearch: plain daily indices ``traces-audit.spans-<namespace>-<yyyy.MM.dd>``."""
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -16,7 +16,7 @@ from receiver.traces.port import Found
 from receiver.traces.span import Span
 from receiver.traces.stored import bare, completeness, from_stored, to_stored
 
-TEMPLATE_VERSION = 2
+TEMPLATE_VERSION = 3
 
 # OTLP's times are unsigned; one beyond the server's longs is ordered as the largest.
 _LONG_MAX = 2**63 - 1
@@ -39,7 +39,13 @@ _MAPPINGS: dict[str, Any] = {
     "properties": {
         "@timestamp": {"type": "date_nanos"},
         "trace": {"properties": {"id": _KEYWORD}},
-        "span": {"properties": {"id": _KEYWORD, "name": _KEYWORD}},
+        "span": {
+            "properties": {
+                "id": _KEYWORD,
+                "name": _KEYWORD,
+                "links": {"properties": {"trace": {"properties": {"id": _KEYWORD}}}},
+            }
+        },
         "parent": {"properties": {"id": _KEYWORD}},
         "service": {"properties": {"name": _KEYWORD}},
         "event": {
@@ -172,8 +178,23 @@ class ElasticSpans:
                 source_includes=["audit.span"],
             )
         hits = answer["hits"]["hits"]
-        spans = [from_stored(orjson.loads(hit["_source"]["audit"]["span"]["json"])) for hit in hits[: self._max]]
+        spans = [_span_of(hit) for hit in hits[: self._max]]
         return Found(tuple(_each_once(spans)), len(hits) > self._max)
+
+    def linking(self, tenant: str, traces: Sequence[str], limit: int) -> Sequence[Span]:
+        """See :class:`~receiver.traces.port.SpanStore`."""
+        asked = [{"terms": {"span.links.trace.id": list(traces)}}, {"term": {"audit.tenant": tenant}}]
+        with answering():
+            answer = self._client.search(
+                index=f"{self._prefix}-*",
+                allow_no_indices=True,
+                allow_partial_search_results=False,
+                query={"bool": {"filter": asked}},
+                size=limit,
+                source_includes=["audit.span"],
+                track_total_hits=False,
+            )
+        return list(_each_once([_span_of(hit) for hit in answer["hits"]["hits"]]))
 
     def close(self) -> None:
         """See :class:`~receiver.traces.port.TraceSource`."""
@@ -189,12 +210,16 @@ class ElasticSpans:
         self._made.add(index)
 
 
+def _span_of(hit: Mapping[str, Any]) -> Span:
+    return from_stored(orjson.loads(hit["_source"]["audit"]["span"]["json"]))
+
+
 def _document(span: Span, put_at: str) -> dict[str, Any]:
     """*span* in ECS; the whole of it stands as text in ``audit.span``, out of the server's reach."""
     return {
         "@timestamp": rfc3339(min(span.start_ns, _LONG_MAX)),
         "trace": {"id": span.trace_id},
-        "span": {"id": span.span_id, "name": span.name},
+        "span": {"id": span.span_id, "name": span.name, "links": [{"trace": {"id": to}} for to, _ in span.links]},
         "parent": {"id": span.parent_span_id},
         "service": {"name": span.service},
         "event": {
@@ -212,12 +237,12 @@ def _document(span: Span, put_at: str) -> dict[str, Any]:
 
 def _each_once(spans: Sequence[Span]) -> Iterator[Span]:
     """The most complete version of each span, in their order: one that changed its start may stand in two days."""
-    best: dict[str, Span] = {}
+    best: dict[tuple[str, str], Span] = {}
     for span in spans:
-        known = best.get(span.span_id)
+        known = best.get((span.trace_id, span.span_id))
         if known is None or completeness(known) < completeness(span):
-            best[span.span_id] = span
-    return (span for span in spans if best[span.span_id] is span)
+            best[span.trace_id, span.span_id] = span
+    return (span for span in spans if best[span.trace_id, span.span_id] is span)
 
 
 _OUTCOMES = {"ok": "success", "unset": "success", "error": "failure"}

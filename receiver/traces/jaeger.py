@@ -7,7 +7,8 @@ import httpx
 import orjson
 
 from receiver.errors import Refused, Unavailable
-from receiver.otlp_json import trace_request_bytes
+from receiver.otlp_json import request_bytes
+from receiver.signal import TRACES
 from receiver.traces.decode import spans_of
 from receiver.traces.port import Found
 from receiver.traces.redaction import redacted
@@ -70,6 +71,6 @@ def _results(body: bytes) -> Iterator[bytes]:
     try:
         for line in body.splitlines():
             if line.strip():
-                yield trace_request_bytes(orjson.dumps(orjson.loads(line)["result"]))
+                yield request_bytes(TRACES, orjson.dumps(orjson.loads(line)["result"]))
     except (orjson.JSONDecodeError, KeyError, TypeError, Refused) as error:
         raise Unavailable(f"it does not answer as a Jaeger does: {error}") from error

@@ -52,5 +52,10 @@ class MemorySpans:
         found.sort(key=lambda span: (span.start_ns, span.span_id))
         return Found(tuple(found[: self._max]), len(found) > self._max)
 
+    def linking(self, tenant: str, traces: Sequence[str], limit: int) -> Sequence[Span]:
+        """See :class:`~receiver.traces.port.SpanStore`."""
+        of_tenant = (span for span in self._spans.values() if span.tenant == tenant)
+        return [span for span in of_tenant if any(to in traces for to, _ in span.links)][:limit]
+
     def close(self) -> None:
         """Nothing to let go of."""

@@ -41,6 +41,9 @@ class SpanStore(TraceSource, Protocol):
         (Less complete: fewer attributes, or an earlier end.)
         """
 
+    def linking(self, tenant: str, traces: Sequence[str], limit: int) -> Sequence[Span]:
+        """At most *limit* of the spans kept here, of whatever trace, that have a link to one of *traces*."""
+
     def expire(self, before_ns: int) -> bool:
         """Delete a bounded part of the spans put before that moment; whether there may be more of them.
 

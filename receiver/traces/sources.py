@@ -1,11 +1,12 @@
 """The places where traces are looked up, one after the other."""
 
 import threading
-from collections.abc import Callable, Mapping
-from typing import NamedTuple
+from collections.abc import Callable, Mapping, Sequence
+from typing import NamedTuple, cast
 
 from receiver.errors import Unavailable
-from receiver.traces.port import Found, TraceSource
+from receiver.traces.port import Found, SpanStore, TraceSource
+from receiver.traces.span import Span
 
 OWN = "own"
 
@@ -16,6 +17,13 @@ class Sought(NamedTuple):
     found: Found
     source: str | None
     is_own: bool
+    warnings: tuple[str, ...]
+
+
+class Linking(NamedTuple):
+    """The spans that link to what was asked about, and what is to be said where these cannot be known."""
+
+    spans: Sequence[Span]
     warnings: tuple[str, ...]
 
 
@@ -47,6 +55,16 @@ class Sources:
             if found.spans:
                 return Sought(found, source.name, name == OWN, tuple(warnings))
         return Sought(Found((), False), None, False, tuple(warnings))
+
+    def linking(self, tenant: str, traces: Sequence[str], limit: int) -> Linking:
+        """The spans of the own store that have a link to one of *traces*; other sources cannot be asked that."""
+        if OWN not in self._openers:
+            return Linking((), ("only the own store, which is no source here, knows which spans link to a trace",))
+        try:
+            own = cast("SpanStore", self._source(OWN))
+            return Linking(own.linking(tenant, traces, limit), ())
+        except Unavailable as error:
+            return Linking((), (f"{_called(OWN)} cannot be read: {error}",))
 
     def close(self) -> None:
         """Let go of what was opened."""

@@ -10,12 +10,13 @@ import orjson
 
 from receiver.clock import Clock, now_ns
 from receiver.errors import Damaged, Unavailable
-from receiver.sqlite import open_reader, open_writer
+from receiver.sqlite import open_reader, open_writer, writing
 from receiver.traces.port import Found
 from receiver.traces.span import Span
 from receiver.traces.stored import completeness, from_stored, to_stored
 
 FILE = "spans.db"
+_HINT = "stop, move it away, start: spans that come from then on are kept"
 
 _MIGRATIONS = (
     """
@@ -37,6 +38,16 @@ _MIGRATIONS = (
     UPDATE span SET put_ns = CAST(strftime('%s', 'now') AS INTEGER) * 1000000000;
     CREATE INDEX span_by_age ON span (put_ns);
     """,
+    """
+    CREATE TABLE link (
+        linked TEXT NOT NULL, tenant TEXT NOT NULL, trace_id TEXT NOT NULL, span_id TEXT NOT NULL,
+        put_ns INTEGER NOT NULL, PRIMARY KEY (linked, tenant, trace_id, span_id)
+    ) WITHOUT ROWID;
+    CREATE INDEX link_by_age ON link (put_ns);
+    INSERT OR IGNORE INTO link
+        SELECT each.value ->> 0, tenant, trace_id, span_id, put_ns
+        FROM span, json_each(CAST(stored AS TEXT), '$.links') AS each;
+    """,
 )
 # Times of OTLP are unsigned; what lies beyond SQLite's integers is compared as its largest.
 _INTEGER_MAX = 2**63 - 1
@@ -52,6 +63,13 @@ _EXPIRE = """
         SELECT trace_id, tenant, span_id FROM span WHERE put_ns < ? ORDER BY put_ns LIMIT ?
     )
 """
+_LINK = "INSERT OR REPLACE INTO link VALUES (?, ?, ?, ?, ?)"
+_LINKING = """
+    SELECT DISTINCT stored FROM json_each(?) AS asked
+    CROSS JOIN link ON link.linked = asked.value AND link.tenant = ?
+    CROSS JOIN span USING (trace_id, tenant, span_id) LIMIT ?
+"""
+_EXPIRE_LINKS = "DELETE FROM link WHERE put_ns < ?"
 #: Spans deleted at once, so that a put never waits long.
 EXPIRED_MAX = 1_000
 _TRACE = "SELECT stored FROM span WHERE trace_id = ? AND tenant = ? ORDER BY start_ns, span_id LIMIT ?"
@@ -76,20 +94,18 @@ class SqliteSpans:
         """See :class:`~receiver.traces.port.SpanStore`. One transaction: a crash leaves all of them or none."""
         put_ns = self._clock()
         rows = [(*_row(span), put_ns) for span in spans]
-        with self._turn, _answering():
-            self._connection.execute("BEGIN IMMEDIATE")
-            try:
-                self._connection.executemany(_PUT, rows)
-                self._connection.execute("COMMIT")
-            except sqlite3.Error:
-                if self._connection.in_transaction:
-                    self._connection.execute("ROLLBACK")
-                raise
+        links = [(to, span.tenant, span.trace_id, span.span_id, put_ns) for span in spans for to, _ in span.links]
+        with self._turn, writing(self._connection, FILE, _HINT) as connection:
+            connection.executemany(_PUT, rows)
+            connection.executemany(_LINK, links)
 
     def expire(self, before_ns: int) -> bool:
         """See :class:`~receiver.traces.port.SpanStore`."""
         with self._turn, _answering():
-            return self._connection.execute(_EXPIRE, (before_ns, EXPIRED_MAX)).rowcount == EXPIRED_MAX
+            if self._connection.execute(_EXPIRE, (before_ns, EXPIRED_MAX)).rowcount == EXPIRED_MAX:
+                return True
+            self._connection.execute(_EXPIRE_LINKS, (before_ns,))
+            return False
 
     def advance(self, log: str, cursor: int) -> None:
         """See :class:`~receiver.traces.port.SpanStore`."""
@@ -109,6 +125,12 @@ class SqliteSpans:
         spans = tuple(from_stored(orjson.loads(stored)) for (stored,) in rows[: self._max])
         return Found(spans, len(rows) > self._max)
 
+    def linking(self, tenant: str, traces: Sequence[str], limit: int) -> Sequence[Span]:
+        """See :class:`~receiver.traces.port.SpanStore`."""
+        with self._turn, _answering():
+            rows = self._connection.execute(_LINKING, (orjson.dumps(traces).decode(), tenant, limit)).fetchall()
+        return [from_stored(orjson.loads(stored)) for (stored,) in rows]
+
     def close(self) -> None:
         """See :class:`~receiver.traces.port.TraceSource`."""
         self._connection.close()
@@ -122,7 +144,7 @@ def _answering() -> Iterator[None]:
     except sqlite3.OperationalError as error:  # locked, or the disk is full: the same again may work
         raise Unavailable(f"{FILE}: {error}") from error
     except sqlite3.DatabaseError as error:
-        raise Damaged(f"{FILE}: {error}", "stop, move it away, start: spans that come from then on are kept") from error
+        raise Damaged(f"{FILE}: {error}", _HINT) from error
 
 
 def _row(span: Span) -> tuple[str | int | bytes, ...]:

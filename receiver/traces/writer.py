@@ -1,6 +1,5 @@
 """Keeps the spans of audited traces, and has entries told what their spans show."""
 
-import threading
 from collections.abc import Callable, Iterable, Sequence
 from itertools import takewhile
 
@@ -11,7 +10,7 @@ from otel_audit.entry import Entry
 from otel_audit.wire import PREFIX
 from receiver.clock import SECOND_NS, Clock, now_ns
 from receiver.config import Traces
-from receiver.errors import Damaged, Unavailable
+from receiver.errors import Unavailable
 from receiver.journal import JournalReader, Row, entry_of
 from receiver.spool import Spooled, SpoolReader
 from receiver.traces.audited import Audited
@@ -26,10 +25,10 @@ from receiver.traces.span import Span, Trace
 from receiver.traces.tail import begin_at
 from receiver.traces.teller import Teller
 from receiver.traces.waiting import Waiting, trace_of
+from receiver.worker import Worker
 
 READ_MAX_BYTES = 4 * 1024 * 1024
 BATCH_MAX_ROWS = 1_000
-BACKOFF_S = 1.0
 #: So long traces that are to be given up are gathered for one question.
 DECIDE_EVERY_NS = SECOND_NS
 
@@ -38,7 +37,7 @@ DECIDE_EVERY_NS = SECOND_NS
 PartitionOf = Callable[[int, bool], str]
 
 
-class TraceWriter:
+class TraceWriter(Worker):
     """One thread between the spool and the span store.
 
     Spans of a trace known to be audited are put at once; others wait up to ``traces.wait_s`` for an entry of theirs.
@@ -58,6 +57,7 @@ class TraceWriter:
         clock: Clock = now_ns,
         poll_s: float = 0.05,
     ) -> None:
+        super().__init__("traces")
         self._settings = settings
         self._store = store
         self._spool = spool
@@ -77,9 +77,6 @@ class TraceWriter:
         self._decide_at_ns = 0
         self.position = 0
         self.lag_s = 0.0
-        self.problem: str | None = None
-        self._stopping = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="traces", daemon=True)
 
     @property
     def dropped(self) -> int:
@@ -91,48 +88,18 @@ class TraceWriter:
         """Spans that wait to learn whether their trace is audited."""
         return len(self._waiting)
 
-    def start(self) -> "TraceWriter":
-        """Begin; the reader of the journal belongs to the writer's thread until :meth:`stop`."""
-        self._thread.start()
-        return self
-
-    def stop(self) -> None:
-        """Return when the round under way is done."""
-        self._stopping.set()
-        if self._thread.is_alive():
-            self._thread.join()
-
-    def _run(self) -> None:
-        try:
-            self._patiently(self.begin)
-            while not self._stopping.is_set():
-                if not self._patiently(self.round):
-                    self._stopping.wait(self._poll_s)
-        except Damaged as error:
-            self.problem = str(error)
-        except Exception as error:  # a defect of ours: said in the state, for going on would skip the span
-            self.problem = f"{type(error).__name__}: {error}"
-
-    def _patiently(self, step: Callable[[], bool]) -> bool:
-        """*step*'s answer, however long it takes the store and the index to give it; True when told to stop."""
+    def _work(self) -> None:
+        self._patiently(self.begin)
         while not self._stopping.is_set():
-            try:
-                busy = step()
-            except Unavailable as error:
-                self.problem = str(error)
-                self._stopping.wait(BACKOFF_S)
-            else:
-                self.problem = None
-                return busy
-        return True
+            if not self._patiently(self.round):
+                self._stopping.wait(self._poll_s)
 
-    def begin(self) -> bool:
+    def begin(self) -> None:
         """Stand where the last writer stood, with what it knew of the entries before."""
         self._store.prepare()
         self.position = self._decided = self._store.cursor(self._journal.log)
         undecided = self._spool.read(self.position, 1)
         self._seq = begin_at(self._journal, undecided[0].received_ns if undecided else self._clock())
-        return True
 
     def round(self) -> bool:
         """Look once at the spool and once at the journal; whether there is more to do at once."""

@@ -8,7 +8,8 @@ from typing import Any, ClassVar
 import pytest
 
 from otel_audit.canonical import canonical, rfc3339
-from otel_audit.entry import Entry, Integrity
+from otel_audit.entry import Entry, Integrity, Source
+from receiver.claims import UNAUTHORISED
 from receiver.clock import SECOND_NS
 from receiver.index.leaves import Leaf
 from receiver.index.port import COUNTED_MAX, EntryIndex
@@ -144,6 +145,19 @@ class EntryIndexContract:
         index.put("another/log", filed(entry(2)), cursor=1)
         assert index.is_shared(LOG)
         assert index.is_shared("another/log")
+
+    def test_the_numbers_of_a_stream_are_told(self, index: EntryIndex) -> None:
+        """In order, as many as asked for, of that tenant's stream alone; a claim on another's stream does not count."""
+
+        def of(number: int, source_id: str = "s", **fields: Any) -> Entry:
+            return entry(next(places), source=Source(id=source_id, sequence=number), **fields)
+
+        places = iter(range(20))
+        index.put(LOG, filed(of(5), of(3), of(4, "t"), of(9), entry(next(places))), cursor=1)
+        index.put("another/log", filed(of(2), of(6, anomalies=(UNAUTHORISED,)), of(7, tenant="acme")), cursor=1)
+        assert list(index.numbers("default", "s", 2, 8, 10)) == [2, 3, 5]
+        assert list(index.numbers("default", "s", 1, 9, 2)) == [2, 3]
+        assert list(index.numbers("default", "u", 1, 9, 2)) == []
 
     def test_a_cursor_moves_without_entries(self, index: EntryIndex) -> None:
         """Rows of the journal that are no entries are passed by."""

@@ -1,5 +1,6 @@
 """What every store of spans promises."""
 
+from dataclasses import replace
 from typing import ClassVar
 
 import pytest
@@ -133,6 +134,23 @@ class SpanStoreContract:
         assert left == (span(6, start_ns=1, end_ns=1), span(5, start_ns=begun))
         store.put([span(1, start_ns=begun)])
         assert len(store.trace("default", TRACE).spans) == 3
+
+    def test_spans_that_link_to_a_trace_are_found(self, store: SpanStore, now: Moment):
+        """From whatever trace of the tenant, each once, as long as they are kept."""
+        there = replace(span(1, links=((TRACE, "c" * 16), (TRACE, "d" * 16), ("e" * 32, "f" * 16))), trace_id="a" * 32)
+        store.put([there, replace(there, tenant="acme"), span(2, links=(("b" * 32, "c" * 16),)), span(3)])
+        store.put([there])
+        assert list(store.linking("default", [TRACE, "e" * 32], 5)) == [there]
+        assert list(store.linking("default", ["f" * 32], 5)) == []
+        now.ns += 20 * DAY_NS
+        while store.expire(now.ns):
+            pass
+        assert list(store.linking("default", [TRACE], 5)) == []
+
+    def test_no_more_linking_spans_are_read_than_asked_for(self, store: SpanStore):
+        """However many there are."""
+        store.put([span(number, links=((TRACE, "c" * 16),)) for number in range(1, 5)])
+        assert len(store.linking("default", [TRACE], 3)) == 3
 
     def test_times_out_of_this_world_are_kept(self, store: SpanStore):
         """A span from 1970 or with the largest time OTLP knows is kept like any other."""

@@ -8,14 +8,11 @@ from json import dumps
 from pathlib import Path
 
 import httpx
-import pytest
 
 from tests.crash.load import Load, event_id
 from tests.crash.witness import exactly_once, in_sqlite, until
 from tests.parts.receiver import running
 from tests.receiver.otlp.requests import event, request, span
-
-pytestmark = pytest.mark.faults
 
 STALLED = 20
 HALF = b"POST /v1/traces HTTP/1.1\r\nhost: x\r\ncontent-type: application/x-protobuf\r\ncontent-length: 900\r\n\r\n"

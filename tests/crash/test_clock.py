@@ -6,7 +6,6 @@ from contextlib import closing
 from pathlib import Path
 
 import httpx
-import pytest
 
 from receiver.clock import SECOND_NS
 from receiver.journal import JournalReader
@@ -14,8 +13,6 @@ from tests.crash.load import Load
 from tests.crash.witness import exactly_once, in_sqlite, until
 from tests.parts.clock import SettableClock
 from tests.parts.receiver import running
-
-pytestmark = pytest.mark.faults
 
 HOUR_S = 3600
 

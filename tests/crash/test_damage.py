@@ -22,8 +22,6 @@ from tests.crash.witness import caught_up, until
 from tests.parts.receiver import running
 from tests.receiver.drafts import draft
 
-pytestmark = pytest.mark.faults
-
 ROWS = 200
 
 

@@ -7,8 +7,10 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import grpc
 import httpx
 import pytest
+from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from receiver.metrics import read_states
 from tests.crash.load import Load
@@ -16,8 +18,6 @@ from tests.crash.witness import exactly_once, in_sqlite, until
 from tests.parts.missing import CannotBeHad
 from tests.parts.receiver import Receiver, running
 from tests.parts.small_disk import SmallDisk, small_disk
-
-pytestmark = pytest.mark.faults
 
 
 class Room:
@@ -53,6 +53,13 @@ def refused_for_now(receiver: Receiver, body: bytes) -> bool:
     return answer.status_code == 503 and float(answer.headers["retry-after"]) > 0
 
 
+def serves(receiver: Receiver) -> bool:
+    """What a load balancer hears that asks gRPC's health service."""
+    with grpc.insecure_channel(receiver.grpc) as channel:
+        answer = health_pb2_grpc.HealthStub(channel).Check(health_pb2.HealthCheckRequest(), timeout=10)
+    return bool(answer.status == health_pb2.HealthCheckResponse.SERVING)
+
+
 def test_a_full_disk_is_busy_and_recovers(
     tmp_path: Path, ports: dict[str, str], chance: random.Random, body: bytes
 ) -> None:
@@ -65,8 +72,9 @@ def test_a_full_disk_is_busy_and_recovers(
                 disk.take()
                 until(lambda: load.retry_told > told + 3)  # noqa: B023 - waited for in this turn
                 assert refused_for_now(receiver, body)
+                until(lambda: not serves(receiver))
                 disk.give()
-                until(lambda: load.acknowledged > before)  # noqa: B023
+                until(lambda: load.acknowledged > before and serves(receiver))  # noqa: B023
         exactly_once(receiver, load, lambda: in_sqlite(disk.data_dir))
         assert not [told for sender in load.senders for told in sender.permanent]
         until(lambda: httpx.get(f"{receiver.api}/readyz").status_code == 200)

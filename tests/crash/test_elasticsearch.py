@@ -16,8 +16,6 @@ from tests.parts.faulty_proxy import Fault, FaultyProxy
 from tests.parts.receiver import Receiver, running
 from tests.receiver.index.elastic_server import Namespace, namespace
 
-pytestmark = pytest.mark.faults
-
 #: What goes wrong, and whether the indexer must say so.
 FAULTS: dict[str, tuple[Fault, bool]] = {
     "stopped": (faulty_proxy.gone, True),

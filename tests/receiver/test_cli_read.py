@@ -8,8 +8,10 @@ from collections.abc import Iterator
 import httpx
 import pytest
 import uvicorn
+from rich.console import Console
 from typer.testing import CliRunner
 
+from receiver import cli_ask
 from receiver.api.app import create_app
 from receiver.cli import app
 from receiver.cli_read import _span_tree
@@ -132,7 +134,7 @@ def test_a_server_that_is_not_there():
 
 def test_a_change_that_nobody_recorded_stands_out(url: str, receiver: Receiver, monkeypatch: pytest.MonkeyPatch):
     """Where it happened in the history; `--at` ends before it."""
-    monkeypatch.setenv("COLUMNS", "200")
+    monkeypatch.setattr(cli_ask, "_out", Console(width=200))
     item = {"resource_type": "inventory", "resource_id": "sku-1"}
     receiver.store(
         entry(21, **item, new_state={"stock": 5}),
@@ -173,7 +175,7 @@ def test_gaps_are_listed(url: str, receiver: Receiver):
 
 def test_a_journey_is_a_table_of_steps(url: str, receiver: Receiver, monkeypatch: pytest.MonkeyPatch):
     """With the time between them; 1 when nothing names it."""
-    monkeypatch.setenv("COLUMNS", "200")
+    monkeypatch.setattr(cli_ask, "_out", Console(width=200))
     receiver.store(entry(31, related=("order:o-9",)), entry(33, related=("order:o-9",)))
     code, text = _run(url, "journey", "order", "o-9")
     assert code == 0

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 import pytest
 
-from receiver import follower as follower_module
+from receiver import worker
 from receiver.errors import Damaged, Unavailable
 from receiver.follower import Follower
 from receiver.journal import Row
@@ -65,8 +65,8 @@ def until(condition: Callable[[], bool]) -> None:
 @pytest.fixture
 def following(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Follower]]:
     """Starts followers with short pauses, and stops them in the end."""
-    monkeypatch.setattr(follower_module, "BACKOFF_FIRST_S", 0.001)
-    monkeypatch.setattr(follower_module, "BACKOFF_MAX_S", 0.004)
+    monkeypatch.setattr(worker, "BACKOFF_FIRST_S", 0.001)
+    monkeypatch.setattr(worker, "BACKOFF_MAX_S", 0.004)
     started: list[Follower] = []
 
     def start(journal: Journalled, output: Output, batch_max: int = 3, **more: Callable[[], None]) -> Follower:

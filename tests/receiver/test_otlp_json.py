@@ -5,7 +5,8 @@ import pytest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
 from receiver.errors import Refused
-from receiver.otlp_json import trace_request_bytes
+from receiver.otlp_json import request_bytes
+from receiver.signal import TRACES
 from tests.receiver.otlp.requests import NOON, TRACE, event, key_values, request, span
 
 ATTRIBUTES = [
@@ -28,7 +29,7 @@ PYTHON = {
 
 def parsed(span: dict) -> ExportTraceServiceRequest:
     body = {"resourceSpans": [{"scopeSpans": [{"spans": [span]}]}]}
-    return ExportTraceServiceRequest.FromString(trace_request_bytes(orjson.dumps(body)))
+    return ExportTraceServiceRequest.FromString(request_bytes(TRACES, orjson.dumps(body)))
 
 
 def only_span(said: dict):
@@ -79,7 +80,7 @@ def test_a_whole_request_is_the_same_as_in_protobuf() -> None:
         ]
     }
     expected = request(span(event(audit__reason="x")))
-    assert ExportTraceServiceRequest.FromString(trace_request_bytes(orjson.dumps(body))) == expected
+    assert ExportTraceServiceRequest.FromString(request_bytes(TRACES, orjson.dumps(body))) == expected
 
 
 def test_names_of_enums_are_read_and_unknown_fields_passed_over() -> None:
@@ -120,4 +121,4 @@ def test_null_is_the_default() -> None:
 def test_what_is_no_request_is_refused(body: bytes) -> None:
     """Broken JSON, wrong types, what does not fit, what is nested without end."""
     with pytest.raises(Refused):
-        trace_request_bytes(body)
+        request_bytes(TRACES, body)

@@ -9,28 +9,33 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import grpc
+from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest, ExportLogsServiceResponse
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
     ExportTracePartialSuccess,
     ExportTraceServiceRequest,
     ExportTraceServiceResponse,
 )
+from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
 from otel_audit import wire
 
 _METHOD = "/opentelemetry.proto.collector.trace.v1.TraceService/Export"
+_LOGS_METHOD = "/opentelemetry.proto.collector.logs.v1.LogsService/Export"
 
 
 class FarEnd:
     """What arrived. ``refusals`` is how many requests are still to be answered "not now"; a request of more
     than ``bytes_max`` bytes is too large. ``receipts`` is whether an answer has one, as the receiver's does and a
-    Collector's does not; ``partial`` stands in every answer, which takes ``delay_s``."""
+    Collector's does not; ``partial`` stands in every answer to spans, which takes ``delay_s``. ``log_refusals`` and
+    ``log_bytes_max`` are those of log records alone."""
 
     def __init__(self) -> None:
         self.requests: list[ExportTraceServiceRequest] = []
+        self.log_requests: list[ExportLogsServiceRequest] = []
         self.headers: list[dict[str, str]] = []
-        self.refusals = 0
-        self.bytes_max = 1 << 30
+        self.refusals = self.log_refusals = 0
+        self.bytes_max = self.log_bytes_max = 1 << 30
         self.receipts = True
         self.delay_s = 0.0
         self.partial = ExportTracePartialSuccess()
@@ -47,6 +52,33 @@ class FarEnd:
             self.requests.append(ExportTraceServiceRequest.FromString(body))
             self.headers.append(headers)
             return True
+
+    def take_logs(self, body: bytes) -> bool:
+        """Keep a request of log records, or say "not now"."""
+        with self._lock:
+            if self.log_refusals:
+                self.log_refusals -= 1
+                return False
+            self.log_requests.append(ExportLogsServiceRequest.FromString(body))
+            return True
+
+    def answer_logs(self) -> tuple[bytes, dict[str, str]]:
+        """The answer to log records."""
+        receipt = {"otel-audit-receipt": f"log-1 {len(self.log_requests)}-{len(self.log_requests)}"}
+        return ExportLogsServiceResponse().SerializeToString(), receipt if self.receipts else {}
+
+    @property
+    def records(self) -> list[LogRecord]:
+        """The log records of audit events, as they came; reports left out."""
+        return [
+            record
+            for request in self.log_requests
+            for resource_logs in request.resource_logs
+            for scope_logs in resource_logs.scope_logs
+            if scope_logs.scope.name == wire.SCOPE
+            for record in scope_logs.log_records
+            if record.event_name != wire.STREAM_REPORT
+        ]
 
     def answer(self) -> tuple[bytes, dict[str, str]]:
         """The answer's body and what stands beside it."""
@@ -99,9 +131,20 @@ def over_grpc(port: int = 0) -> Iterator[FarEnd]:
         context.set_trailing_metadata(tuple(beside.items()))
         return body
 
+    def export_logs(body: bytes, context: grpc.ServicerContext) -> bytes:
+        if len(body) > far_end.log_bytes_max:
+            context.abort(grpc.StatusCode.RESOURCE_EXHAUSTED, "too large")
+        if not far_end.take_logs(body):
+            context.abort(grpc.StatusCode.UNAVAILABLE, "not now")
+        body, beside = far_end.answer_logs()
+        context.set_trailing_metadata(tuple(beside.items()))
+        return body
+
+    services = {_METHOD: export, _LOGS_METHOD: export_logs}
+
     class Handler(grpc.GenericRpcHandler):
         def service(self, call: Any) -> Any:
-            return grpc.unary_unary_rpc_method_handler(export) if call.method == _METHOD else None
+            return grpc.unary_unary_rpc_method_handler(services[call.method]) if call.method in services else None
 
     server = grpc.server(
         ThreadPoolExecutor(4), handlers=[Handler()], options=[("grpc.max_receive_message_length", 64 << 20)]
@@ -122,9 +165,11 @@ def over_http() -> Iterator[FarEnd]:
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers["Content-Length"]))
-            taken = len(body) <= far_end.bytes_max and far_end.take(body, dict(self.headers.items()))
-            self.send_response(200 if taken else 413 if len(body) > far_end.bytes_max else 503)
-            answer, beside = far_end.answer() if taken else (b"", {})
+            logs = self.path == "/v1/logs"
+            small = len(body) <= far_end.bytes_max
+            taken = small and (far_end.take_logs(body) if logs else far_end.take(body, dict(self.headers.items())))
+            self.send_response(200 if taken else 503 if small else 413)
+            answer, beside = (b"", {}) if not taken else far_end.answer_logs() if logs else far_end.answer()
             for name, value in beside.items():
                 self.send_header(name, value)
             self.send_header("Content-Length", str(len(answer)))

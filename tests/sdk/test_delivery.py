@@ -18,10 +18,12 @@ from opentelemetry.sdk.trace.sampling import ALWAYS_OFF, ParentBased
 
 import otel_audit
 from otel_audit import wire
+from otel_audit._carrier import Request
 from otel_audit._config import Config
 from otel_audit._delivery import Delivery
 from otel_audit._exporter import Again
 from otel_audit._grpc import GrpcExporter, failure
+from otel_audit._signal import SPANS
 from tests.sdk.events import event
 from tests.sdk.far_end import FarEnd, attributes, over_grpc, over_http
 
@@ -299,12 +301,12 @@ def test_an_idle_connection_that_was_closed_costs_nothing():
     """A server that went and came back is reached again without waiting."""
     with over_grpc() as first:
         exporter = GrpcExporter(Config(endpoint=first.endpoint, protocol="grpc"))
-        assert exporter.send(b"", 5).receipt is not None
+        assert exporter.send(Request(SPANS, b""), 5).receipt is not None
         port = int(first.endpoint.rpartition(":")[2])
     with over_grpc(port):
-        assert exporter.send(b"", 5).receipt is not None
+        assert exporter.send(Request(SPANS, b""), 5).receipt is not None
     with pytest.raises(Again):
-        exporter.send(b"", 5)
+        exporter.send(Request(SPANS, b""), 5)
     exporter.close()
 
 
@@ -313,5 +315,5 @@ def test_a_server_that_never_answers_is_given_up_in_time():
     with socket.create_server(("127.0.0.1", 0)) as silent:
         exporter = GrpcExporter(Config(endpoint=f"http://127.0.0.1:{silent.getsockname()[1]}", protocol="grpc"))
         with pytest.raises(Again, match="in time"):
-            exporter.send(b"x" * 1_000_000, 0.3)
+            exporter.send(Request(SPANS, b"x" * 1_000_000), 0.3)
         exporter.close()

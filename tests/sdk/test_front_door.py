@@ -184,7 +184,8 @@ def test_our_variables_win_over_opentelemetrys():
     otlp = {"OTEL_EXPORTER_OTLP_ENDPOINT": "https://otlp:1", "OTEL_EXPORTER_OTLP_HEADERS": "a=b%20c,d=e"}
     assert _config.read(environ={}).endpoint == "http://127.0.0.1:4317"
     assert (
-        _config.read(environ={"OTEL_AUDIT_PROTOCOL": "http/protobuf"}).traces_url == "http://127.0.0.1:4318/v1/traces"
+        _config.read(environ={"OTEL_AUDIT_PROTOCOL": "http/protobuf"}).url_of("/v1/traces")
+        == "http://127.0.0.1:4318/v1/traces"
     )
     assert _config.read(environ=otlp).target == "otlp:1"
     assert _config.read(environ=otlp).secure

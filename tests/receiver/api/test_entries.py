@@ -131,6 +131,7 @@ def test_every_problem_of_a_search_is_named(api: TestClient):
         {"cursor": "WzEsMl0"},
         {"limit": "x"},
         {"from": "2026-11-23T12:00:00Z", "to": "2026-11-22T12:00:00Z"},
+        {"from": "1926-11-23", "to": "2026-11-23"},
         {"from": "2400-01-01T00:00:00Z"},
         {"from": "9999-12-31T23:59:59-14:00"},
         {"from": "2026-11-23T12:00:00"},

@@ -1,5 +1,6 @@
 """What belongs to one matter, and why."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -8,7 +9,7 @@ import pytest
 from otel_audit.canonical import rfc3339, unix_ns
 from otel_audit.entry import Entry
 from receiver.correlate import journey as module
-from receiver.correlate.journey import SUBMITTED_WITHIN_NS, Abandoned, Journey, Why, abandoned, journey_of
+from receiver.correlate.journey import SUBMITTED_WITHIN_NS, Abandoned, Journey, Knows, Why, abandoned, journey_of
 from receiver.index.memory import MemoryIndex
 from receiver.index.query import LIMIT_MAX, Query
 from receiver.traces.port import Found
@@ -32,7 +33,11 @@ def of(kind: str, identity: str, *entries: Entry, spans: dict[str, list[Span]] |
     def spans_of(trace_id: str) -> Found:
         return Found(tuple((spans or {}).get(trace_id, ())), False)
 
-    return journey_of("default", kind, identity, ask, lambda each: index.get("default", each), spans_of)
+    def linking(traces: Sequence[str], limit: int) -> list[Span]:
+        every = [each for of_one in (spans or {}).values() for each in of_one]
+        return [each for each in every if any(to in traces for to, _ in each.links)][:limit]
+
+    return journey_of("default", kind, identity, Knows(ask, lambda each: index.get("default", each), spans_of, linking))
 
 
 def found(journey: Journey) -> list[str]:
@@ -102,6 +107,20 @@ def test_span_links_are_followed() -> None:
     )
     assert found(journey) == [event_id(1), event_id(2)]
     assert whys(journey, "b") == [Why("span link", f"span:{1:016x}")]
+
+
+def test_span_links_are_followed_from_the_other_end() -> None:
+    """A trace whose span points to one of these belongs to it, too: a webhook knows its order, not the other way."""
+    webhook = replace(span(5, links=((trace("a"), f"{1:016x}"),)), trace_id=trace("b"))
+    journey = of(
+        "order",
+        "1",
+        entry(1, trace_id=trace("a"), related=("order:1",)),
+        entry(2, trace_id=trace("b")),
+        spans={trace("b"): [webhook]},
+    )
+    assert found(journey) == [event_id(1), event_id(2)]
+    assert whys(journey, "b") == [Why("span link", f"span:{5:016x}")]
 
 
 def test_a_users_life_is_not_one_matter() -> None:

@@ -18,7 +18,7 @@ from receiver.forward.forwarder import Forwarder
 from receiver.forward.grpc import GrpcExporter
 from receiver.forward.http import HttpExporter, _retry_after_s
 from receiver.forward.outcome import Later, Never, Outcome, Taken
-from receiver.forward.signal import TRACES
+from receiver.signal import TRACES
 from tests.parts import backend as parts
 from tests.parts.backend import Backend, Reply
 from tests.receiver.forward.forwarding import PROTOCOLS, body, settings

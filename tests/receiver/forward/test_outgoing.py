@@ -6,7 +6,7 @@ from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord
 
 from otel_audit import wire
 from receiver.forward.outgoing import outgoing
-from receiver.forward.signal import LOGS, TRACES
+from receiver.signal import LOGS, TRACES
 from tests.receiver.otlp.requests import CARRIER_SPAN, add, event, key_values, request, span
 
 AUDIT = event(audit__reason="x")
@@ -57,6 +57,8 @@ def test_carriers_alone_are_nothing():
     """No empty request goes on."""
     whole = request(span(AUDIT), scope=wire.SCOPE)
     assert outgoing(TRACES, whole.SerializeToString(), True, strip=False) is None
+    records = logs(record("order.create.success", audit__reason="x"), scope=wire.SCOPE)
+    assert outgoing(LOGS, records.SerializeToString(), True, strip=False) is None
 
 
 def test_stripped_spans_stay_without_their_audit_events():

@@ -8,7 +8,7 @@ from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
 from receiver.forward.redaction import redacted
-from receiver.forward.signal import LOGS, TRACES
+from receiver.signal import LOGS, TRACES
 from tests.receiver.otlp.requests import any_value, event, key_values, request, span
 
 CARD = "4111 1111 1111 1111"

@@ -17,8 +17,8 @@ from receiver.journal import Journal, JournalReader, Row
 from receiver.otlp.grpc import GrpcServer
 from receiver.otlp.http import HttpEndpoint
 from receiver.otlp.service import OtlpService
-from receiver.otlp.signal import SIGNALS, TRACES, Signal
 from receiver.senders import Senders
+from receiver.signal import SIGNALS, TRACES, Signal
 from receiver.spool import SpoolReader, SpoolWriter
 
 MAX_BYTES = 200_000
@@ -37,7 +37,7 @@ class Doors:
         self.spool = SpoolWriter(data_dir / "spool", 1 << 20)
         self.accept = Accept(self.journal)
         self.service = OtlpService(self.accept, Senders(config.Auth(tokens=tuple(tokens))), self.spool, 2555, MAX_BYTES)
-        services = dict.fromkeys(SIGNALS, self.service)
+        services = dict.fromkeys(SIGNALS.values(), self.service)
         otlp = config.Otlp(grpc="127.0.0.1:0", request_max_bytes=MAX_BYTES, **settings)
         self.endpoint = HttpEndpoint(services, otlp)
         self.http = httpx.AsyncClient(transport=httpx.ASGITransport(self.endpoint), base_url="http://receiver")
@@ -56,7 +56,7 @@ class Doors:
         """Send *body* over gRPC: the answer and its trailers. AioRpcError when it is refused."""
         metadata = () if token is None else (("authorization", f"Bearer {token}"),)
         async with grpc.aio.insecure_channel(f"127.0.0.1:{self.grpc.port}") as channel:
-            method = channel.unary_unary(f"/{signal.service}/Export")
+            method = channel.unary_unary(signal.method)
             calling = method(body, metadata=metadata, timeout=10, **options)
             answer = signal.response.FromString(await calling)
             return answer, dict(await calling.trailing_metadata() or ())

@@ -14,11 +14,12 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from receiver.config import Otlp
 from receiver.errors import Busy, WrongSettings
 from receiver.otlp.grpc import GrpcServer
-from receiver.otlp.signal import LOGS, TRACES
+from receiver.signal import LOGS, TRACES
 from tests.receiver.otlp.doors import MAX_BYTES, TOKENS, Doors, through
 from tests.receiver.otlp.requests import event, request, span
 
 BODY = request(span(event(audit__reason="x"))).SerializeToString()
+NOT_SERVING = health_pb2.HealthCheckResponse.NOT_SERVING
 
 
 async def refusal(doors: Doors, body: bytes, token: str | None = None) -> grpc.aio.AioRpcError:
@@ -129,7 +130,7 @@ def test_too_many_at_once_are_told_when_to_come_again(tmp_path: Path) -> None:
 
         doors.service.export = slow  # type: ignore[method-assign]
         first = asyncio.create_task(doors.call(BODY))
-        while doors.grpc._in_flight == 0:
+        while doors.grpc._in_flight.requests == 0:
             await asyncio.sleep(0.01)
         with pytest.raises(grpc.aio.AioRpcError) as refused:
             await doors.call(BODY)
@@ -143,7 +144,7 @@ def test_too_many_at_once_are_told_when_to_come_again(tmp_path: Path) -> None:
 
 
 def test_it_tells_its_health(tmp_path: Path) -> None:
-    """Serving, as a whole and each service; unknown what is not there; not any more once it ends."""
+    """Serving, as a whole and each service; not while nothing can be kept, nor at the end; others are unknown."""
 
     async def what(doors: Doors) -> None:
         async with grpc.aio.insecure_channel(f"127.0.0.1:{doors.grpc.port}") as channel:
@@ -154,10 +155,13 @@ def test_it_tells_its_health(tmp_path: Path) -> None:
             with pytest.raises(grpc.aio.AioRpcError) as unknown:
                 await stub.Check(health_pb2.HealthCheckRequest(service="other"))
             assert unknown.value.code() == grpc.StatusCode.NOT_FOUND
+            await doors.grpc.tell(ready=False)
+            assert (await stub.Check(health_pb2.HealthCheckRequest(service=""))).status == NOT_SERVING
+            await doors.grpc.tell(ready=True)
             watch = stub.Watch(health_pb2.HealthCheckRequest(service=""))
             assert (await watch.read()).status == health_pb2.HealthCheckResponse.SERVING
             stopping = asyncio.create_task(doors.grpc.stop(1))
-            assert (await watch.read()).status == health_pb2.HealthCheckResponse.NOT_SERVING
+            assert (await watch.read()).status == NOT_SERVING
             watch.cancel()
             await stopping
 

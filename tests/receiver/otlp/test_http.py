@@ -127,7 +127,7 @@ def test_too_many_at_once_are_asked_to_come_again(tmp_path: Path) -> None:
 
         headers = {"content-type": PROTOBUF}
         first = asyncio.create_task(doors.http.post("/v1/traces", content=slow(), headers=headers))
-        while doors.endpoint._in_flight == 0:
+        while doors.endpoint._in_flight.requests == 0:
             await asyncio.sleep(0)
         response: httpx.Response = await doors.post(BODY)
         assert (response.status_code, response.headers["retry-after"]) == (503, "1")
@@ -190,11 +190,11 @@ def test_a_body_that_stalls_is_given_up(tmp_path: Path) -> None:
 
         headers = {"content-type": PROTOBUF}
         stalled = asyncio.create_task(doors.http.post("/v1/traces", content=stalling(), headers=headers))
-        while doors.endpoint._in_flight == 0:
+        while doors.endpoint._in_flight.requests == 0:
             await asyncio.sleep(0)
         assert (await doors.post(BODY)).status_code == 200
         response = await stalled
         assert (response.status_code, "did not come within" in response.text) == (503, True)
-        assert doors.endpoint._in_flight == 0
+        assert doors.endpoint._in_flight.requests == 0
 
     through(tmp_path, what, read_timeout_s=0.5)

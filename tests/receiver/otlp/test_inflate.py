@@ -19,7 +19,11 @@ def test_it_inflates() -> None:
     assert gunzip(gzip.compress(b""), 3) == b""
 
 
-@pytest.mark.parametrize("body", [b"nope", gzip.compress(b"x" * 99)[:-3], gzip.compress(b"x")[:5] + b"\xff" * 20])
+@pytest.mark.parametrize(
+    "body",
+    [b"nope", gzip.compress(b"x" * 99)[:-3], gzip.compress(b"x")[:5] + b"\xff" * 20],
+    ids=["none", "cut-short", "garbled"],
+)
 def test_a_broken_stream_is_refused(body: bytes) -> None:
     """Not gzip, cut short, garbled."""
     with pytest.raises(Refused):
@@ -80,7 +84,9 @@ def test_a_window_beyond_what_all_decoders_take_is_refused() -> None:
         unzstd(wide.compress(random.Random(1).randbytes(9_000_000)), 10_000_000)
 
 
-@pytest.mark.parametrize(("inflate", "part"), [(gunzip, gzip.compress(b"")), (unzstd, zstandard.compress(b""))])
+@pytest.mark.parametrize(
+    ("inflate", "part"), [(gunzip, gzip.compress(b"")), (unzstd, zstandard.compress(b""))], ids=["gzip", "zstd"]
+)
 def test_endless_empty_parts_are_refused(inflate: Callable[[bytes, int], bytes], part: bytes) -> None:
     """They hold nothing, and each costs a copy of the rest."""
     assert inflate(part * 1000, 10) == b""

@@ -17,7 +17,7 @@ from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord
 from receiver.otlp.events import log_events, span_events
 from receiver.otlp.extract import Extracted, Reception
 from receiver.otlp.extract import extract as extract_events
-from receiver.otlp.signal import LOGS
+from receiver.signal import LOGS
 from tests.receiver.otlp.doors import TOKENS, Doors, through
 from tests.receiver.otlp.requests import INNER_SPAN, NOON, SECOND, TRACE, any_value, event, key_values, request, span
 

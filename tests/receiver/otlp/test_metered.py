@@ -12,7 +12,7 @@ from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsSer
 
 from receiver.items import count_items
 from receiver.otlp.metered import HttpAnswers, Traffic, metered
-from receiver.otlp.signal import TRACES
+from receiver.signal import TRACES
 from receiver.timing import Watched, watched
 from tests.receiver.otlp.doors import TOKENS, Doors, through
 from tests.receiver.otlp.requests import event, request, span

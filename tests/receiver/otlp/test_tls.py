@@ -21,8 +21,8 @@ from receiver.errors import WrongSettings
 from receiver.otlp.grpc import GrpcServer
 from receiver.otlp.http import HttpEndpoint
 from receiver.otlp.service import OtlpService
-from receiver.otlp.signal import SIGNALS, TRACES
 from receiver.senders import Senders
+from receiver.signal import SIGNALS, TRACES
 from tests.receiver.otlp.doors import Doors, through
 from tests.receiver.otlp.requests import event, request, span
 
@@ -66,7 +66,7 @@ def pki(tmp_path_factory: pytest.TempPathFactory) -> Pki:
 @contextlib.asynccontextmanager
 async def listening(doors: Doors, tls: Tls, auth: Auth) -> AsyncIterator[tuple[str, str]]:
     """The doors on real sockets, as the addresses of gRPC and HTTP."""
-    services = dict.fromkeys(SIGNALS, OtlpService(doors.accept, Senders(auth), None, 2555, 1 << 20))
+    services = dict.fromkeys(SIGNALS.values(), OtlpService(doors.accept, Senders(auth), None, 2555, 1 << 20))
     otlp = Otlp(grpc="127.0.0.1:0", http="127.0.0.1:0", tls=tls)
     over_grpc = GrpcServer(services, otlp)
     over_http = WebServer("otlp.http", Address(otlp.http), HttpEndpoint(services, otlp), tls)

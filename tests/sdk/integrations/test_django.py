@@ -21,7 +21,9 @@ from django.http import HttpRequest, HttpResponse
 
 from otel_audit import _transaction
 from otel_audit.errors import AuditNotStored
-from otel_audit.integrations import django as integration
+from otel_audit.integrations.django import held
+from otel_audit.integrations.django import transactions as integration
+from tests.sdk.integrations.django_database import database
 
 # Nothing here is an application, so Django takes every query for one at start-up.
 pytestmark = pytest.mark.filterwarnings("ignore:Accessing the database during app initialization:RuntimeWarning")
@@ -76,22 +78,12 @@ def _aliases(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
         settings.configure(DATABASES={})
     where = tmp_path_factory.mktemp("django")
     for alias in (ONE, TWO):
-        connections.settings[alias] = _database("sqlite3", NAME=str(where / alias))
+        connections.settings[alias] = database("sqlite3", NAME=str(where / alias))
         execute("CREATE TABLE thing (name TEXT)", alias)
         forget(alias)
     yield
     for alias in (ONE, TWO):
         del connections.settings[alias]
-
-
-def _database(engine: str, **given: Any) -> dict[str, Any]:
-    left_out = dict.fromkeys(("USER", "PASSWORD", "HOST", "PORT"), "")
-    fixed = {"ATOMIC_REQUESTS": False, "AUTOCOMMIT": True, "CONN_MAX_AGE": 0, "CONN_HEALTH_CHECKS": False}
-    test = dict.fromkeys(("CHARSET", "COLLATION", "MIRROR", "NAME"))
-    return {
-        "ENGINE": f"django.db.backends.{engine}", "OPTIONS": {}, "TIME_ZONE": None, "TEST": test,
-        **left_out, **fixed, **given,
-    }  # fmt: skip
 
 
 @pytest.fixture(autouse=True)
@@ -253,7 +245,7 @@ def test_a_savepoint_rolled_back_fails_its_own_events(story: Story) -> None:
         assert story == ["inside failed", "deeper failed", "inside again failed"]
         story.record("after")
     assert story[3:] == ["before happened", "after happened"]
-    assert story.reasons["deeper"] == integration.TO_SAVEPOINT
+    assert story.reasons["deeper"] == held.TO_SAVEPOINT
 
 
 def test_a_released_savepoint_goes_with_the_outer_block(story: Story) -> None:
@@ -429,7 +421,7 @@ def test_a_forbidden_end_is_none(story: Story) -> None:
 # Several databases
 
 
-def test_an_event_waits_for_every_database(story: Story) -> None:
+def test_an_event_waits_for_everydatabase(story: Story) -> None:
     """Inside two transactions it happened once both have committed."""
     with transaction.atomic(TWO):
         story.record("two alone")
@@ -439,7 +431,7 @@ def test_an_event_waits_for_every_database(story: Story) -> None:
     assert story == ["two alone happened", "both happened"]
 
 
-def test_an_event_fails_with_the_first_database(story: Story) -> None:
+def test_an_event_fails_with_the_firstdatabase(story: Story) -> None:
     """One rollback is enough, whatever the other did or does."""
     with transaction.atomic(TWO):
         with rolled_back(ONE):
@@ -484,7 +476,7 @@ def test_closing_inside_the_block_is_a_rollback(story: Story) -> None:
     with transaction.atomic(ONE):
         story.record("c")
     assert story[2:] == ["outside happened", "c happened"]
-    assert story.reasons["a"] == story.reasons["b"] == integration.CONNECTION_LOST
+    assert story.reasons["a"] == story.reasons["b"] == held.CONNECTION_LOST
 
 
 def test_closing_a_manual_transaction_is_a_rollback(story: Story) -> None:
@@ -587,7 +579,7 @@ def test_a_thread_that_ends_inside_a_transaction_rolled_it_back(story: Story) ->
     in_a_thread(work)
     gc.collect()
     assert story == ["a failed"]
-    assert story.reasons["a"] == integration.CONNECTION_LOST
+    assert story.reasons["a"] == held.CONNECTION_LOST
 
 
 @pytest.mark.filterwarnings("ignore:unclosed database:ResourceWarning")
@@ -762,7 +754,7 @@ def _postgres(_aliases: None) -> Iterator[None]:
         given = conninfo_to_dict(url.replace("postgresql+psycopg:", "postgresql:"))
         names = {"NAME": "dbname", "HOST": "host", "PORT": "port", "USER": "user", "PASSWORD": "password"}
         at = {name: given.get(theirs) or "" for name, theirs in names.items()}
-        connections.settings[PG] = _database("postgresql", **at)
+        connections.settings[PG] = database("postgresql", **at)
         execute("CREATE TABLE parent (id INTEGER PRIMARY KEY)", PG)
         execute("CREATE TABLE child (id INTEGER REFERENCES parent DEFERRABLE INITIALLY DEFERRED)", PG)
         forget(PG)
@@ -844,9 +836,7 @@ def test_postgresql_ends_the_connection(pg: str, story: Story, noticed: str) -> 
     with pytest.raises(DatabaseError):
         block()
     assert story == ["a failed"]
-    assert story.reasons["a"] == (
-        integration.CONNECTION_LOST if noticed == "in the block" else integration.COMMIT_UNKNOWN
-    )
+    assert story.reasons["a"] == (held.CONNECTION_LOST if noticed == "in the block" else integration.COMMIT_UNKNOWN)
     with transaction.atomic(pg):
         story.record("b")
     assert story[1:] == ["b happened"]

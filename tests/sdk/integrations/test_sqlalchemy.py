@@ -18,6 +18,7 @@ from otel_audit import _transaction
 from otel_audit._transaction import Awaited, Pending
 from otel_audit.errors import AuditNotStored
 from otel_audit.integrations import sqlalchemy
+from otel_audit.integrations.sqlalchemy import transactions
 from otel_audit.testing import capture
 
 
@@ -700,7 +701,7 @@ def test_the_whole_way(session: Session):
 def test_installing_twice_is_once(engine: Engine):
     """An end is told once."""
     sqlalchemy.install()
-    assert event.contains(Session, "after_commit", sqlalchemy._after_commit)
+    assert event.contains(Session, "after_commit", transactions._after_commit)
     with engine.begin() as connection:
         connection.execute(insert(Order).values(id=1))
         told = _record()

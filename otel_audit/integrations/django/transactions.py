@@ -6,28 +6,22 @@ it says nothing of a rollback, drops what comes after a callback that raises, kn
 manual savepoints, and is called where PostgreSQL answers a COMMIT with a rollback.
 """
 
-import logging
-import os
 import re
 import weakref
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from functools import cache
 from typing import Any
 
 from otel_audit import _transaction
-from otel_audit._transaction import Awaited, Pending, Transaction
-from otel_audit.errors import AuditNotStored
-
-_log = logging.getLogger("otel_audit")
+from otel_audit._transaction import Transaction
+from otel_audit.integrations.django.held import CONNECTION_LOST, Doomed, Held, Several
 
 _FOLLOWED = ("commit", "rollback", "savepoint_rollback", "set_autocommit", "close")
 _OPEN = "_otel_audit_open"  # where a connection keeps its _Open
 _SAVEPOINT = re.compile(r"_x(\d+)$")  # Django numbers the savepoints of a connection
 _IN_ERROR = 3  # libpq's PQTRANS_INERROR, in psycopg 2 and 3
 
-TO_SAVEPOINT = "rolled back to a savepoint"
 COMMIT_FAILED = "the commit failed"
-CONNECTION_LOST = "the connection was closed inside the transaction"
 COMMIT_UNKNOWN = "the connection was lost during the commit: whether it was committed is unknown"
 ABORTED = "the transaction had failed before: the database answered the commit with a rollback"
 
@@ -51,7 +45,7 @@ def _watcher() -> _transaction.Watcher:
         except ImproperlyConfigured:  # without a usable DATABASES there is no transaction either
             return None
         parts = [part for connection in opened if (part := _part(connection)) is not None]
-        return parts[0] if len(parts) == 1 else _Several(parts) if parts else None
+        return parts[0] if len(parts) == 1 else Several(parts) if parts else None
 
     return current
 
@@ -66,7 +60,7 @@ def _part(connection: Any) -> Transaction | None:
     if driver is None or not (connection.in_atomic_block or not connection.autocommit):
         return None
     if connection.closed_in_transaction:  # Django opens no other before the block ends: nothing in it can happen
-        return _Doomed()
+        return Doomed()
     return (opened or _Open(connection)).part()
 
 
@@ -76,7 +70,7 @@ class _Open:
     def __init__(self, connection: Any) -> None:
         self._connection = connection
         self._driver = connection.connection
-        self._held = _Held()
+        self._held = Held()
         self._committing = False
         self._followed: dict[str, Callable[..., Any]] = {}
         self._before: dict[str, Any] = {}
@@ -178,118 +172,3 @@ def _aborted(connection: Any) -> bool:
         return False
     info = getattr(connection.connection, "info", None)
     return getattr(info, "transaction_status", None) == _IN_ERROR
-
-
-class _Held:
-    """The events of a transaction. Knows nothing of the connection, so that it can outlive it."""
-
-    def __init__(self) -> None:
-        self._pid = os.getpid()
-        self._whole = Transaction()
-        #: In the order they were recorded, with the number of the latest savepoint at the time.
-        self._parts: list[tuple[int, Transaction]] = []
-
-    def ours(self) -> bool:
-        """False in a forked child: the transaction is its parent's, who tells how it ended."""
-        return self._pid == os.getpid()
-
-    def part(self, savepoint: int) -> tuple[Transaction, Callable[[], None] | None]:
-        """The part to add to, and for a new one what tells that it alone is committed."""
-        if self._parts and self._parts[-1][0] == savepoint:
-            return self._parts[-1][1], None
-        part = Transaction(self._whole)
-        self._parts.append((savepoint, part))
-
-        def audit_events_happened() -> None:
-            self._parts = [each for each in self._parts if each[1] is not part]
-            self._release([part])
-
-        return part, audit_events_happened
-
-    def committed(self) -> None:
-        """All that is left happened; raises AuditNotStored once all of it has been released."""
-        self._release(self._taken(0))
-
-    def rolled_back(self, reason: str | None = None) -> None:
-        """None of it happened."""
-        self._fail(self._taken(0), reason)
-
-    def rolled_back_to(self, savepoint: int) -> None:
-        """What was recorded since *savepoint* was made did not happen, whatever came of savepoints inside it."""
-        self._fail(self._taken(savepoint), TO_SAVEPOINT)
-
-    def thrown_away(self) -> None:
-        """The connection is gone, without a word. Runs wherever garbage is collected: nobody hears what it raises."""
-        try:
-            self.rolled_back(CONNECTION_LOST)
-        except Exception:
-            _log.exception("events of a transaction thrown away could not be told as failed")
-
-    def _taken(self, savepoint: int) -> list[Transaction]:
-        taken = [part for made, part in self._parts if made >= savepoint]
-        self._parts = [(made, part) for made, part in self._parts if made < savepoint]
-        return taken
-
-    def _release(self, parts: Sequence[Transaction]) -> None:
-        if not self.ours():
-            return
-        whole, self._whole = self._whole, Transaction()
-        missing: AuditNotStored | None = None
-        for part in (*parts, whole):  # each hands its events to the whole, which releases all and then waits for all
-            try:
-                part.committed()
-            except AuditNotStored as error:
-                missing = missing or error
-        if missing is not None:
-            raise missing
-
-    def _fail(self, parts: Sequence[Transaction], reason: str | None) -> None:
-        if not self.ours():
-            return
-        for part in parts:
-            if reason is None:
-                part.rolled_back()
-            else:
-                part.rolled_back(reason)
-
-
-class _Doomed(Transaction):
-    """A transaction whose connection is gone while its block goes on."""
-
-    def add(self, pending: Pending) -> None:
-        """It cannot happen any more."""
-        pending.fail(CONNECTION_LOST)
-
-
-class _Several(Transaction):
-    """The transactions of several databases that are open at once."""
-
-    def __init__(self, each: Sequence[Transaction]) -> None:
-        super().__init__()
-        self._each = each
-
-    def add(self, pending: Pending) -> None:
-        """It happened when all have committed, and did not as soon as one is rolled back."""
-        shared = _Shared(pending, len(self._each))
-        for transaction in self._each:
-            transaction.add(shared)
-
-
-class _Shared:
-    """One event that waits for several transactions."""
-
-    def __init__(self, pending: Pending, missing: int) -> None:
-        self._pending = pending
-        self._missing = missing
-        self._failed = False
-
-    def release(self) -> Awaited | None:
-        """One more has committed."""
-        self._missing -= 1
-        return None if self._missing else self._pending.release()
-
-    def fail(self, reason: str) -> None:
-        """One was rolled back; the others no longer matter."""
-        if not self._failed:
-            self._failed = True
-            self._pending.fail(reason)

@@ -1,13 +1,10 @@
-"""The two signals that are forwarded, and what each is called on the wire."""
+"""The two signals of OTLP that may carry audit events, and what each is called on the wire."""
 
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest, ExportLogsServiceResponse
-from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
-    ExportTraceServiceRequest,
-    ExportTraceServiceResponse,
-)
+from opentelemetry.proto.collector.logs.v1 import logs_service_pb2
+from opentelemetry.proto.collector.trace.v1 import trace_service_pb2
 from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
@@ -19,14 +16,20 @@ class Signal:
     """One of OTLP's services, its messages, and the fields that lead from a request to its spans or records."""
 
     name: Name
-    method: str
+    service: str
     path: str
-    request: Any
-    response: Any
-    record: Any
+    request: type[Any]
+    response: type[Any]
+    partial_success: type[Any]
+    record: type[Any]
     resources: str
     scopes: str
     records: str
+
+    @property
+    def method(self) -> str:
+        """What a gRPC client calls."""
+        return f"/{self.service}/Export"
 
     def resources_of(self, request: Any) -> Any:
         """The list of resources in *request*."""
@@ -43,10 +46,11 @@ class Signal:
 
 TRACES = Signal(
     name="traces",
-    method="/opentelemetry.proto.collector.trace.v1.TraceService/Export",
+    service="opentelemetry.proto.collector.trace.v1.TraceService",
     path="/v1/traces",
-    request=ExportTraceServiceRequest,
-    response=ExportTraceServiceResponse,
+    request=trace_service_pb2.ExportTraceServiceRequest,
+    response=trace_service_pb2.ExportTraceServiceResponse,
+    partial_success=trace_service_pb2.ExportTracePartialSuccess,
     record=Span,
     resources="resource_spans",
     scopes="scope_spans",
@@ -54,10 +58,11 @@ TRACES = Signal(
 )
 LOGS = Signal(
     name="logs",
-    method="/opentelemetry.proto.collector.logs.v1.LogsService/Export",
+    service="opentelemetry.proto.collector.logs.v1.LogsService",
     path="/v1/logs",
-    request=ExportLogsServiceRequest,
-    response=ExportLogsServiceResponse,
+    request=logs_service_pb2.ExportLogsServiceRequest,
+    response=logs_service_pb2.ExportLogsServiceResponse,
+    partial_success=logs_service_pb2.ExportLogsPartialSuccess,
     record=LogRecord,
     resources="resource_logs",
     scopes="scope_logs",

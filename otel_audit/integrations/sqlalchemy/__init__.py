@@ -1,0 +1,7 @@
+"""SQLAlchemy: transactions are told as they ended, and the changed rows of chosen models with both states."""
+
+from otel_audit.integrations.audited import Audited
+from otel_audit.integrations.sqlalchemy.states import audit_models
+from otel_audit.integrations.sqlalchemy.transactions import install
+
+__all__ = ["Audited", "audit_models", "install"]
