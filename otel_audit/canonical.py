@@ -49,18 +49,23 @@ def _to_the_second(seconds: int) -> str:
 def unix_ns(text: str) -> int:
     """The inverse of :func:`rfc3339`; also reads fewer decimals and any offset. ValueError when it is no time."""
     main, dot, rest = text.partition(".")
-    if dot:
-        digits = len(rest) - len(rest.lstrip("0123456789"))
-        nanos, offset = rest[:digits], rest[digits:]
-        if not 1 <= len(nanos) <= 9:
-            raise ValueError(f"not a time: {text!r}")
-        moment = datetime.fromisoformat(main + offset)
-    else:
-        nanos, moment = "0", datetime.fromisoformat(text)
+    if not dot:
+        return _moment_of(text)
+    digits = len(rest) - len(rest.lstrip("0123456789"))
+    nanos, offset = rest[:digits], rest[digits:]
+    if not 1 <= len(nanos) <= 9:
+        raise ValueError(f"not a time: {text!r}")
+    return _moment_of(main + offset) + int(nanos.ljust(9, "0"))
+
+
+@lru_cache(_SECONDS_MAX)
+def _moment_of(text: str) -> int:
+    """The nanoseconds since 1970 of *text* as Python reads it."""
+    moment = datetime.fromisoformat(text)
     try:
         moment = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
     except OverflowError:
         raise ValueError(f"not a time: {text!r} is outside the years 1 to 9999") from None
     days = moment.toordinal() - _EPOCH_DAYS
     seconds = days * 86400 + moment.hour * 3600 + moment.minute * 60 + moment.second
-    return seconds * _SECOND + moment.microsecond * 1000 + int(nanos.ljust(9, "0"))
+    return seconds * _SECOND + moment.microsecond * 1000

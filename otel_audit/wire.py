@@ -174,8 +174,9 @@ FIELDS: Mapping[str, tuple[str, Callable[[str, Any], Any]]] = {
     **REQUEST,
 }
 
-#: A key's place in that table.
-_PLACES = {key: place for place, key in enumerate(FIELDS)}
+#: A key's line in that table: where it stands, the key itself, its field and how it is read.
+_Place = tuple[int, str, str, Callable[[str, Any], Any]]
+_PLACES: Mapping[str, _Place] = {key: (place, key, *line) for place, (key, line) in enumerate(FIELDS.items())}
 
 _APART: Mapping[str, Callable[[str, Any], Any]] = {
     SOURCE_ID: _text,
@@ -202,21 +203,21 @@ def read_event(name: str, attributes: Mapping[str, Any]) -> dict[str, Any]:
     said: dict[str, Any] = {"action": name}
     apart: dict[str, Any] = {}
     metadata: dict[str, Any] = {}
-    filling: list[tuple[int, str]] = []
+    filling: list[_Place] = []
     for key, value in attributes.items():
         if (place := _PLACES.get(key)) is not None:
-            filling.append((place, key))
+            filling.append(place)
         elif (check := _APART.get(key)) is not None:
             apart[key] = check(key, value)
         else:
             metadata[key.removeprefix(METADATA)] = value
-    for _, key in sorted(filling):
-        field, read = FIELDS[key]
+    filling.sort()
+    for _, key, field, read in filling:
         value = attributes[key]
         if field in said:
             metadata[key] = value
             continue
-        said[field] = read(key, value)
+        said[field] = value if read is _text and type(value) is str else read(key, value)
         if read is _without_query and said[field] != value:
             metadata[key] = value
     for field in _FROM_METADATA:

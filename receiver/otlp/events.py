@@ -77,23 +77,28 @@ def span_events(body: bytes) -> Iterator[Found]:
     for resource in spans.resources:
         known: Mapping[str, str] | None = None
         for scope in resource.scopes:
+            on_carrier: bool | None = None
             for item in marked(scope.items):
                 if known is None:
                     known = resource_of(resource)
-                on_span = _OnSpan(spans, resource, scope, decode.parsed(Span, item), known)
+                if on_carrier is None:
+                    on_carrier = is_carrier_scope(scope)
+                on_span = _OnSpan(spans, resource, scope, decode.parsed(Span, item), known, on_carrier)
                 yield from on_span.events()
 
 
 class _OnSpan:
     """One span and what stands around it. Tells equal events apart by their place among those."""
 
-    def __init__(self, spans: Spans, resource: Any, scope: Any, span: Span, known: Mapping[str, str]) -> None:
+    def __init__(
+        self, spans: Spans, resource: Any, scope: Any, span: Span, known: Mapping[str, str], on_carrier: bool
+    ) -> None:
         self._spans = spans
         self._resource = resource
         self._scope = scope
         self._span = span
         self._known = known
-        self._on_carrier = is_carrier_scope(scope)
+        self._on_carrier = on_carrier
         self._places: Counter[tuple[str, int]] = Counter()
 
     def events(self) -> Iterator[Found]:
