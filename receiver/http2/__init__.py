@@ -1,4 +1,4 @@
 """HTTP/2 (RFC 9113) as far as gRPC's unary calls need it, in few steps for each request.
 
-Knows nothing of OTLP; the server and the exporter stand on it. See docs/adr for why it is ours.
+Knows nothing of OTLP; the server and the exporter stand on it. Why it is ours: docs/adr/0007.
 """

@@ -26,6 +26,7 @@ _LOG = logging.getLogger(__name__)
 _METHODS = {signal.method: signal for signal in SIGNALS.values()}
 _TAKEN = block_of(message.trailers_of(0))
 _BACKLOG = 1024
+ONE_MESSAGE = "a request has one message"
 #: What a client may have under way is more than what is answered at once: the rest is told Busy, and when.
 STREAMS_TIMES = 4
 
@@ -79,7 +80,10 @@ class GrpcServer:
         if announced is not None and announced > self._message_max:
             _refuse(request, TooLarge(f"the message has {announced} bytes, more than {self._message_max}"))
             return False
-        return announced is None or request.size <= announced + message.PREFIX_BYTES
+        if announced is not None and request.size > announced + message.PREFIX_BYTES:
+            _end(request, INTERNAL, ONE_MESSAGE)
+            return False
+        return True
 
     async def _answer(self, request: Request) -> None:
         path = request.fields.get(":path", "")
@@ -101,7 +105,7 @@ class GrpcServer:
             caller = service.caller(request.fields.get("authorization"), _certificate(request.transport))
             body = await self._message(request, held)
             if body is None:
-                _end(request, INTERNAL, "a request has one message")
+                _end(request, INTERNAL, ONE_MESSAGE)
                 return
             answer = await service.export(signal, body, caller, peer_address(request.transport))
         request.begin(message.HEAD)

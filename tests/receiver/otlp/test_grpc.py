@@ -117,6 +117,34 @@ def test_a_port_that_is_taken_is_a_wrong_setting(tmp_path: Path) -> None:
     through(tmp_path, what)
 
 
+@pytest.mark.parametrize("bodies", [[], [b"", b""], [BODY, BODY]])
+def test_a_request_has_one_message(bodies: list[bytes], tmp_path: Path) -> None:
+    """None, or several, are told so, and nothing of them is kept; the next request is taken."""
+
+    async def what(doors: Doors) -> None:
+        async with grpc.aio.insecure_channel(f"127.0.0.1:{doors.grpc.port}") as channel:
+            call = channel.stream_unary(f"/{TRACES.service}/Export")(iter(bodies), timeout=10)
+            with pytest.raises(grpc.aio.AioRpcError) as refused:
+                await call
+            assert refused.value.code() == grpc.StatusCode.INTERNAL
+        assert doors.rows() == []
+        await doors.call(BODY)
+
+    through(tmp_path, what)
+
+
+def test_what_is_not_there_is_unimplemented(tmp_path: Path) -> None:
+    """Metrics are for somebody else: a sender of them is told for good."""
+
+    async def what(doors: Doors) -> None:
+        async with grpc.aio.insecure_channel(f"127.0.0.1:{doors.grpc.port}") as channel:
+            with pytest.raises(grpc.aio.AioRpcError) as refused:
+                await channel.unary_unary("/opentelemetry.proto.collector.metrics.v1.MetricsService/Export")(b"")
+            assert refused.value.code() == grpc.StatusCode.UNIMPLEMENTED
+
+    through(tmp_path, what)
+
+
 def test_too_many_at_once_are_told_when_to_come_again(tmp_path: Path) -> None:
     """UNAVAILABLE with RetryInfo, which no sender takes for a refusal."""
 
