@@ -4,17 +4,22 @@ import contextlib
 import json
 import os
 import tempfile
+import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from bench.stop import Stop
 from receiver.journal import JournalReader
+from receiver.metrics import read_states
 from tests.parts import collector, receiver
 
 _TICK_S = 1 / os.sysconf("SC_CLK_TCK")
 _PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
 _PROC = Path("/proc")
+ROLES = {"accept", "follow", "answer"}
+_START_MAX_S = 30
 
 COLLECTOR = """
 receivers:
@@ -77,9 +82,19 @@ class Ours(Side):
 def ours(name: str, settings: Mapping[str, str]) -> Iterator[Ours]:
     """A whole receiver, ``otel-audit serve``: each of its processes is one role."""
     with tempfile.TemporaryDirectory() as scratch, receiver.running(Path(scratch) / "data", settings) as running:
-        states = {path.stem: json.loads(path.read_text()) for path in (running.data_dir / "run").glob("*.json")}
-        processes = {role: states[role]["pid"] for role in ("accept", "follow", "answer")}
-        yield Ours(name, running.grpc, processes, running)
+        states = _states(running.data_dir)
+        yield Ours(name, running.grpc, {role: state["pid"] for role, state in states.items()}, running)
+
+
+def _states(data_dir: Path) -> dict[str, dict[str, Any]]:
+    """What each process of a receiver says of itself; it answers before the last of them has said something."""
+    deadline = time.monotonic() + _START_MAX_S
+    while time.monotonic() < deadline:
+        states = read_states(data_dir)
+        if states.keys() >= ROLES:
+            return states
+        time.sleep(0.05)
+    raise Stop(f"otel-audit: of {', '.join(sorted(ROLES))} only {', '.join(sorted(states))} run")
 
 
 @contextlib.contextmanager
