@@ -6,7 +6,7 @@ STAMP := $(VENV)/.made
 ARGS ?=
 
 # What `make bench` runs; one alone: make bench ONLY=record.
-BENCHES := record redaction outage
+BENCHES := record redaction outage forward ingest ack disk sqlite_index memory correlate
 ONLY ?= $(BENCHES)
 
 .PHONY: env demo test faults interop torture bench check format clean

@@ -5,6 +5,7 @@ Names follow OpenTelemetry's audit-logging draft (OTEP 0267) and its semantic co
 names that stock instrumentation still sends are read too.
 """
 
+import re
 from collections.abc import Callable, Mapping
 from typing import Any, get_args
 from uuid import UUID
@@ -65,6 +66,9 @@ SPAN_PARENT = "audit.span.parent_id"
 SPAN_DURATION_NS = "audit.span.duration_ns"
 
 
+_CANONICAL_UUID = re.compile(r"[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}\Z")
+
+
 class BrokenEvent(ValueError):
     """The event breaks the convention; the message says where, in the sender's words."""
 
@@ -91,6 +95,8 @@ def _integer(key: str, value: Any) -> int:
 
 def _uuid(key: str, value: Any) -> str:
     text = _text(key, value)
+    if _CANONICAL_UUID.match(text):  # as nearly all are written, and as UUID() would write it
+        return text
     try:
         return str(UUID(text))
     except ValueError:
@@ -168,7 +174,17 @@ FIELDS: Mapping[str, tuple[str, Callable[[str, Any], Any]]] = {
     **REQUEST,
 }
 
-_APART = {SOURCE_ID: _text, SEQUENCE: _integer, SIGNATURE: _text, SIGNATURE_KEY: _text, SCHEMA: _text}
+#: A key's line in that table: where it stands, the key itself, its field and how it is read.
+_Place = tuple[int, str, str, Callable[[str, Any], Any]]
+_PLACES: Mapping[str, _Place] = {key: (place, key, *line) for place, (key, line) in enumerate(FIELDS.items())}
+
+_APART: Mapping[str, Callable[[str, Any], Any]] = {
+    SOURCE_ID: _text,
+    SEQUENCE: _integer,
+    SIGNATURE: _text,
+    SIGNATURE_KEY: _text,
+    SCHEMA: _text,
+}
 _FROM_METADATA = ("ip_address", "user_agent", "session_id")
 
 
@@ -185,22 +201,25 @@ def read_event(name: str, attributes: Mapping[str, Any]) -> dict[str, Any]:
     if not name.strip():
         raise BrokenEvent("the event has no name")
     said: dict[str, Any] = {"action": name}
-    apart = {key: check(key, attributes[key]) for key, check in _APART.items() if key in attributes}
+    apart: dict[str, Any] = {}
     metadata: dict[str, Any] = {}
+    filling: list[_Place] = []
     for key, value in attributes.items():
-        if key.startswith(METADATA):
+        if (place := _PLACES.get(key)) is not None:
+            filling.append(place)
+        elif (check := _APART.get(key)) is not None:
+            apart[key] = check(key, value)
+        else:
             metadata[key.removeprefix(METADATA)] = value
-        elif key not in FIELDS and key not in apart:
-            metadata[key] = value
-    for key, (field, read) in FIELDS.items():
-        if key not in attributes:
-            continue
+    filling.sort()
+    for _, key, field, read in filling:
+        value = attributes[key]
         if field in said:
-            metadata[key] = attributes[key]
+            metadata[key] = value
             continue
-        said[field] = read(key, attributes[key])
-        if read is _without_query and said[field] != attributes[key]:
-            metadata[key] = attributes[key]
+        said[field] = value if read is _text and type(value) is str else read(key, value)
+        if read is _without_query and said[field] != value:
+            metadata[key] = value
     for field in _FROM_METADATA:
         if field not in said and isinstance(metadata.get(field), str):
             said[field] = metadata[field]
@@ -240,12 +259,15 @@ def _related(said: Mapping[str, Any], ids: tuple[str, ...]) -> list[str]:
     request; ``entry:`` names the entry that caused this one.
     """
     metadata = said["metadata"]
-    more = [key for key in metadata if key.endswith("_id") and key not in ids]
     named = [
         (said.get("resource_type"), said.get("resource_id")),
         ("entry", said.get("parent_event_id")),
-        *((name.removesuffix("_id"), metadata.get(name, said.get(name))) for name in ids),
-        *((key.rpartition(".")[2].removesuffix("_id"), metadata[key]) for key in more),
+        *[(name.removesuffix("_id"), metadata.get(name, said.get(name))) for name in ids],
+        *[
+            (key.rpartition(".")[2].removesuffix("_id"), value)
+            for key, value in metadata.items()
+            if key.endswith("_id") and key not in ids
+        ],
         ("session", said.get("session_id")),
         ("request", said.get("request_id")),
     ]

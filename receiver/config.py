@@ -170,7 +170,7 @@ class Index(Section):
         (),
         description="metadata keys searched as numbers, as in `metadata.weight.min=5`; of entries indexed from then on",
     )
-    batch_max_entries: int = Field(2000, ge=1, le=20_000, description="most entries in one put")
+    batch_max_entries: int = Field(5000, ge=1, le=20_000, description="most entries in one put")
     poll_ms: int = Field(50, ge=1, le=10_000, description="milliseconds between looks at a quiet journal")
     timeout_s: float = Field(10.0, gt=0, le=300, description="longest wait for one answer of Elasticsearch, in seconds")
     refused_max_entries: int = Field(

@@ -1,6 +1,8 @@
 """The Elasticsearch client as everybody here uses it."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections import deque
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import Any, NamedTuple
 
@@ -9,8 +11,11 @@ from elasticsearch import ApiError, Elasticsearch, TransportError
 from receiver.config import Index
 from receiver.errors import Unavailable
 
-#: A bulk request is closed when its next item would take it beyond this.
+#: A bulk request is closed when its next item would take it beyond this, or when it has so many.
 BODY_MAX_BYTES = 5 * 1024 * 1024
+ITEMS_MAX = 500
+#: Bulk requests under way at once: the server works on them while the next is made.
+IN_FLIGHT_MAX = 3
 
 _BULK_ANSWER = "took,errors,items.*.error,items.*.status,items.*.failure_store"
 #: Created, replaced, or there already: for an item whose id is its content's, all mean that it is there.
@@ -78,8 +83,13 @@ class Answered(NamedTuple):
     refused: list[RefusedItem]
     met: list[Item]
 
+    def add(self, more: "Answered") -> None:
+        """Those of another request."""
+        self.refused.extend(more.refused)
+        self.met.extend(more.met)
 
-def bulk(client: Elasticsearch, items: Sequence[Item]) -> list[RefusedItem]:
+
+def bulk(client: Elasticsearch, items: Iterable[Item]) -> list[RefusedItem]:
     """Send *items* in as many requests as their size needs; return those refused for what they contain.
 
     All others are durable in the server then. Unavailable when it took less than that: some may be there already,
@@ -88,21 +98,31 @@ def bulk(client: Elasticsearch, items: Sequence[Item]) -> list[RefusedItem]:
     return bulk_meeting(client, items).refused
 
 
-def bulk_meeting(client: Elasticsearch, items: Sequence[Item]) -> Answered:
-    """:func:`bulk` for items that stand only where they meet the version they name."""
+def bulk_meeting(client: Elasticsearch, items: Iterable[Item]) -> Answered:
+    """:func:`bulk` for items that stand only where they meet the version they name.
+
+    Items are taken one after the other while those before them are under way; all are answered when this returns,
+    or raises.
+    """
     answered = Answered([], [])
-    for batch in batches(items):
-        _send(client, batch, answered)
+    under_way: deque[Future[Answered]] = deque()
+    with ThreadPoolExecutor(IN_FLIGHT_MAX, thread_name_prefix="bulk") as senders:
+        for batch in batches(items):
+            if len(under_way) == IN_FLIGHT_MAX:
+                answered.add(under_way.popleft().result())
+            under_way.append(senders.submit(_send, client, batch))
+        for each in under_way:
+            answered.add(each.result())
     return answered
 
 
-def batches(items: Sequence[Item]) -> Iterator[list[Item]]:
-    """*items* in order, cut where a body would grow beyond BODY_MAX_BYTES; an item larger than that goes alone."""
+def batches(items: Iterable[Item]) -> Iterator[list[Item]]:
+    """*items* in order, cut at ITEMS_MAX and where a body would grow beyond BODY_MAX_BYTES, which one alone may."""
     batch: list[Item] = []
     size = 0
     for item in items:
         more = len(item.action) + len(item.document) + 2
-        if batch and size + more > BODY_MAX_BYTES:
+        if batch and (size + more > BODY_MAX_BYTES or len(batch) == ITEMS_MAX):
             yield batch
             batch, size = [], 0
         batch.append(item)
@@ -111,7 +131,7 @@ def batches(items: Sequence[Item]) -> Iterator[list[Item]]:
         yield batch
 
 
-def _send(client: Elasticsearch, batch: Sequence[Item], answered: Answered) -> None:
+def _send(client: Elasticsearch, batch: Sequence[Item]) -> Answered:
     # Bytes travel as they are; the client's types only know mappings.
     operations: list[Any] = [line for item in batch for line in item]
     try:
@@ -120,19 +140,19 @@ def _send(client: Elasticsearch, batch: Sequence[Item], answered: Answered) -> N
         if error.meta.status not in (_WRONG_CONTENT, _TOO_LARGE):
             raise unavailable(error) from error
         if len(batch) == 1:
-            answered.refused.append(RefusedItem(batch[0], _told(error)))
-            return
+            return Answered([RefusedItem(batch[0], _told(error))], [])
         # One item that spoils the whole request is found by halving it.
-        for part in (batch[: len(batch) // 2], batch[len(batch) // 2 :]):
-            _send(client, part, answered)
+        answered = _send(client, batch[: len(batch) // 2])
+        answered.add(_send(client, batch[len(batch) // 2 :]))
+        return answered
     except TransportError as error:
         raise unavailable(error) from error
-    else:
-        _sort(batch, answer["items"], answered)
+    return _sorted(batch, answer["items"])
 
 
-def _sort(batch: Sequence[Item], results: Sequence[Mapping[str, Any]], answered: Answered) -> None:
+def _sorted(batch: Sequence[Item], results: Sequence[Mapping[str, Any]]) -> Answered:
     """Who was refused for good, who met another version; Unavailable for one that was refused for now."""
+    answered = Answered([], [])
     for item, result in zip(batch, results, strict=True):
         (outcome,) = result.values()
         if outcome.get("failure_store") == "used" or _is_wrong(outcome):
@@ -141,6 +161,7 @@ def _sort(batch: Sequence[Item], results: Sequence[Mapping[str, Any]], answered:
             raise Unavailable(f"Elasticsearch refused an item for now: {_reason(outcome)}", retry_after_s=2.0)
         elif outcome["status"] == _MET:
             answered.met.append(item)
+    return answered
 
 
 def _is_wrong(outcome: Mapping[str, Any]) -> bool:

@@ -19,7 +19,7 @@ LAYERS = [
     {"budget", "claims", "own", "tokens"},
     {"config"},
     {"otlp_json", "row", "worker"},
-    {"anyvalue", "cli_ask", "clock", "errors", "feedback", "items", "metrics", "sentence", "signal", "timing"},
+    {"anyvalue", "cli_ask", "clock", "errors", "feedback", "http2", "items", "metrics", "sentence", "signal", "timing"},
 ]
 ROW = {name: row for row, names in enumerate(LAYERS) for name in names}
 

@@ -7,11 +7,15 @@ catalogue only knows more about the listed ones. docs/catalog.md lists them all.
 """
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 from otel_audit.catalog import access, external, order, payment, product, system, user
 from otel_audit.catalog.action import OUTCOME_OF_RESULT, SEVERITIES, Action, Outcome, Severity, severity_after
 from otel_audit.catalog.actions import ACTIONS, GROUPS
 from otel_audit.catalog.event import Event
+
+#: Names whose meaning is remembered: an application has some dozens.
+_NAMES_MAX = 1024
 
 _EVERY_ID = tuple(sorted({name for action in ACTIONS.values() for name in action.ids}))
 
@@ -28,6 +32,7 @@ class Meaning:
     ids: tuple[str, ...]
 
 
+@lru_cache(_NAMES_MAX)
 def meaning_of(name: str, outcome: Outcome | None = None) -> Meaning:
     """Read *name* (``resource.action.result``) by the catalogue; an *outcome* the event states wins.
 

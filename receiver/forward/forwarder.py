@@ -8,8 +8,6 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from google.protobuf.message import Message
-
 from otel_audit.redact import Redactor
 from receiver.config import Forward
 from receiver.forward.batch import Waiting
@@ -39,10 +37,10 @@ class Forwarder:
         self._directories = {each.directory for each in self._backends if each.lasts}
         self._directory = directory
 
-    def offer(self, signal: Name, body: bytes, request: Message | None) -> None:
+    def offer(self, signal: Name, body: bytes, marked: bool) -> None:
         """Hand on one request. Never waits, never raises: what there is no room for is dropped and counted.
 
-        *request* is *body* parsed, None where no ``audit.`` is in it; it is left as it is.
+        *marked* says whether ``audit.`` is in it.
         """
         ready: dict[bool, bytes | None] = {}
         for backend in self._backends:
@@ -50,7 +48,7 @@ class Forwarder:
             if lane is None:
                 continue
             if backend.strip not in ready:
-                ready[backend.strip] = outgoing(SIGNALS[signal], body, request, backend.strip)
+                ready[backend.strip] = outgoing(SIGNALS[signal], body, marked, backend.strip)
             if (goes_on := ready[backend.strip]) is not None:
                 lane.offer(goes_on)
 

@@ -2,7 +2,6 @@
 
 import asyncio
 import ssl
-import zlib
 from collections.abc import Callable
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -11,7 +10,7 @@ import httpx
 import zstandard
 
 from receiver.config import Forward
-from receiver.forward.exporter import USER_AGENT, taken, tls_context
+from receiver.forward.exporter import USER_AGENT, gzipped, taken, tls_context
 from receiver.forward.outcome import Later, Never, Outcome
 from receiver.signal import Signal
 
@@ -21,16 +20,11 @@ RETRYABLE = frozenset({429, 502, 503, 504})
 WHOLLY = frozenset({401, 403, 404, 405, 415})
 
 
-def _gzip(body: bytes) -> bytes:
-    stream = zlib.compressobj(1, wbits=16 + zlib.MAX_WBITS)
-    return stream.compress(body) + stream.flush()
-
-
 def _zstd(body: bytes) -> bytes:
     return zstandard.ZstdCompressor(level=1).compress(body)
 
 
-_COMPRESSORS: dict[str, Callable[[bytes], bytes]] = {"gzip": _gzip, "zstd": _zstd}
+_COMPRESSORS: dict[str, Callable[[bytes], bytes]] = {"gzip": gzipped, "zstd": _zstd}
 
 
 class HttpExporter:

@@ -2,7 +2,6 @@
 
 from typing import Any
 
-from google.protobuf.message import Message
 from opentelemetry.proto.common.v1.common_pb2 import InstrumentationScope
 
 from otel_audit import wire
@@ -14,13 +13,13 @@ _CARRIERS = wire.SCOPE.encode()
 _MARK = wire.PREFIX.encode()
 
 
-def outgoing(signal: Signal, body: bytes, request: Message | None, strip: bool) -> bytes | None:
+def outgoing(signal: Signal, body: bytes, marked: bool, strip: bool) -> bytes | None:
     """The bytes that go on; None when nothing is left.
 
-    *body* itself wherever nothing has to be taken out, and its very bytes around what is. *request* is None when no
-    ``audit.`` is in it.
+    *body* itself wherever nothing has to be taken out, and its very bytes around what is. *marked* says
+    whether ``audit.`` is in it.
     """
-    if request is None or (not strip and not _holds(body, _CARRIERS)):
+    if not marked or (not strip and not _holds(body, _CARRIERS)):
         return body
     return each_part(REQUEST.FromString(body), body, lambda part: _resource(signal, part, strip))
 

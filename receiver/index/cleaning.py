@@ -1,5 +1,6 @@
 """Values as Elasticsearch takes them: nothing it would refuse is left, and what is left reads like the original."""
 
+from functools import lru_cache
 from ipaddress import ip_address
 from typing import Any
 
@@ -9,6 +10,9 @@ DEPTH_MAX = 20
 KEY_MAX = 200
 #: Longest integer of a ``long`` field.
 LONG_MAX = 2**63 - 1
+
+#: Texts remembered with whether they are addresses.
+_ADDRESSES_MAX = 4096
 
 #: Stands in place of what lies deeper than DEPTH_MAX.
 CUT = "… deeper than 20 levels"
@@ -34,6 +38,7 @@ def _key(key: str) -> str:
     return key.replace("\0", "_")[:KEY_MAX]
 
 
+@lru_cache(_ADDRESSES_MAX)
 def is_address(text: str | None) -> bool:
     """Whether an ``ip`` field takes *text*: an address without a zone."""
     try:

@@ -87,11 +87,16 @@ def document_of(entry: Entry, numeric: Sequence[str] = ()) -> Document:
     document: Document = {}
     exact: dict[str, Any] = {}
     _put_times(document, exact, entry)
-    for field, path in PLAIN.items():
-        if (value := getattr(entry, field)) not in (None, ()):
-            _put(document, path, value)
+    said = vars(entry)
+    for field, (outer, last) in _PLACES.items():
+        value = said[field]
+        if value is not None and value != ():
+            inner = document
+            for key in outer:
+                inner = inner.setdefault(key, {})
+            inner[last] = value
     for field, path in STATES.items():
-        if (value := getattr(entry, field)) is not None and (field != "metadata" or value):
+        if (value := said[field]) is not None and (field != "metadata" or value):
             _put_altered(document, exact, (field, path), value, clean_state(value))
     _put_numbers(document, exact, entry)
     _put_inner(document, exact, entry)
@@ -187,6 +192,7 @@ def _put_exact(document: Document, exact: Mapping[str, Any]) -> None:
 
 def _derived(entry: Entry) -> Iterator[tuple[str, Any]]:
     meaning = meaning_of(entry.action, entry.outcome)
+    message = sentence(entry)
     address = entry.ip_address if is_address(entry.ip_address) else None
     users = [name for name in (entry.user_id, entry.user_email) if name]
     yield "ecs.version", ECS_VERSION
@@ -195,7 +201,7 @@ def _derived(entry: Entry) -> Iterator[tuple[str, Any]]:
     yield "event.category", [meaning.category] if meaning.category else None
     yield "event.type", [meaning.type] if meaning.type else None
     yield "event.severity", SEVERITIES.index(entry.severity) + 1
-    yield "message", sentence(entry)
+    yield "message", message
     yield "source.ip", address
     yield "client.ip", address
     yield "related.ip", [address] if address else None
@@ -203,7 +209,7 @@ def _derived(entry: Entry) -> Iterator[tuple[str, Any]]:
     yield "audit.changed_fields", _changed_fields(entry) or None
     yield "audit.amount", amount_of(entry)
     yield "audit.currency", currency_of(entry)
-    yield "audit.words", searched_words(entry)
+    yield "audit.words", searched_words(entry, message)
 
 
 def _changed_fields(entry: Entry) -> list[str]:
@@ -221,6 +227,10 @@ def _changed_fields(entry: Entry) -> list[str]:
 def _keys(path: str) -> tuple[tuple[str, ...], str]:
     *outer, last = path.split(".")
     return tuple(outer), last
+
+
+#: Where each of the plain fields stands.
+_PLACES = {field: _keys(path) for field, path in PLAIN.items()}
 
 
 def _put(document: Document, path: str, value: Any) -> None:

@@ -213,8 +213,11 @@ class ElasticIndex:
         return [each.filed for each in versions if each.action in met]
 
     def _bulk_of(self, versions: Sequence["_Version"], make: Callable[[Entry], Document]) -> Answered:
-        items = [Item(each.action, orjson.dumps(_with_digest(make(each.entry), each.filed))) for each in versions]
-        return bulk_meeting(self._client, items)
+        # Made as they are asked for: the server works on the first while the next are made.
+        return bulk_meeting(
+            self._client,
+            (Item(each.action, orjson.dumps(_with_digest(make(each.entry), each.filed))) for each in versions),
+        )
 
     def _put_over(self, log: str, standing: Sequence[tuple[Filed, Mapping[str, Any] | None]]) -> list[Filed]:
         """Write anew what stands as *log*'s; returns those that changed since they were read."""

@@ -40,5 +40,6 @@ def _leaves(value: Any, path: str = "") -> Iterator[tuple[str, str]]:
             yield from _leaves(inner, path)
     elif value is not None:
         text = value if isinstance(value, str) else orjson.dumps(value).decode()
-        if len(text.encode("utf-16-le")) // 2 <= VALUE_MAX:
+        units = len(text) if text.isascii() else len(text.encode("utf-16-le")) // 2
+        if units <= VALUE_MAX:
             yield path, text

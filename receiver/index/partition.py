@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
+from functools import lru_cache
 from typing import Literal
 
 from receiver.clock import SECOND_NS
@@ -10,6 +11,9 @@ Partitioning = Literal["monthly", "daily"]
 
 #: The partition of events too far from their receipt to be believed.
 OUTLIER = "outlier"
+
+#: Days whose names are remembered.
+_DAYS_MAX = 1024
 
 _FORMAT: dict[Partitioning, str] = {"monthly": "%Y.%m", "daily": "%Y.%m.%d"}
 
@@ -29,6 +33,7 @@ def _day(ns: int) -> date:
     return datetime.fromtimestamp(ns // SECOND_NS, UTC).date()
 
 
+@lru_cache(_DAYS_MAX)
 def _name(day: date, partitioning: Partitioning) -> str:
     return day.strftime(_FORMAT[partitioning])
 

@@ -127,4 +127,10 @@ FACETS = {
 
 def words_of(texts: Iterable[str | None]) -> tuple[str, ...]:
     """The case-folded whole runs of letters and digits in *texts*, each once, in order."""
-    return tuple(dict.fromkeys(word.casefold() for text in texts if text for word in _WORD.findall(text)))
+    found: list[str] = []
+    for text in filter(None, texts):
+        if text.isascii():  # folded as a whole: elsewhere that may part a word
+            found += _WORD.findall(text.lower())
+        else:
+            found += map(str.casefold, _WORD.findall(text))
+    return tuple(dict.fromkeys(found))

@@ -2,7 +2,7 @@
 
 import sqlite3
 import threading
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -20,10 +20,7 @@ from receiver.index.query import Query
 from receiver.index.sqlite_tables import COLUMNS, FILE, MIGRATIONS, columns_of, entry_from, word_text
 from receiver.sqlite import MADE_ANEW, Readers, open_writer, writing
 
-_INSERT = (
-    f"INSERT INTO entries (id, {', '.join(COLUMNS)}) VALUES (?, {', '.join('?' * len(COLUMNS))})"  # noqa: S608
-    " ON CONFLICT (tenant, event_id) DO NOTHING"
-)
+_INSERT = f"INSERT INTO entries (id, {', '.join(COLUMNS)}) VALUES (?, {', '.join('?' * len(COLUMNS))})"  # noqa: S608
 _AMEND = (
     f"UPDATE entries SET ({', '.join(COLUMNS)}) = ({', '.join('?' * len(COLUMNS))})"  # noqa: S608
     " WHERE tenant = ? AND event_id = ?"
@@ -37,6 +34,10 @@ _NUMBERS = """
     SELECT text ->> '$.source.sequence' AS number FROM texts
     WHERE text ->> '$.source.id' = ? AND number BETWEEN ? AND ?
     AND NOT EXISTS (SELECT 1 FROM json_each(text, '$.anomalies') WHERE value = ?) ORDER BY number LIMIT ?
+"""
+_KNOWN = """
+    SELECT tenant, event_id FROM json_each(?) AS asked CROSS JOIN entries
+    ON entries.tenant = asked.value ->> 0 AND entries.event_id = asked.value ->> 1
 """
 _ONE_WITH_ID = "SELECT id, entry FROM entries WHERE tenant = ? AND event_id = ?"
 _ONE = "SELECT entry FROM entries WHERE tenant = ? AND event_id = ?"
@@ -67,8 +68,7 @@ class SqliteIndex:
     def put(self, log: str, filed: Sequence[Filed], cursor: int) -> None:
         """Insert what is not there yet, and move the cursor, in one transaction."""
         with self._writing() as connection:
-            for each in filed:
-                _insert(connection, each.entry, self._numeric)
+            _insert_all(connection, _new(connection, [each.entry for each in filed]), self._numeric)
             connection.execute("INSERT OR REPLACE INTO cursors (log, cursor) VALUES (?, ?)", (log, cursor))
 
     def restore(self, log: str, filed: Sequence[Filed]) -> Sequence[Filed]:
@@ -151,14 +151,14 @@ class SqliteIndex:
         """Whether it was not there."""
         row = connection.execute(_ONE_WITH_ID, (entry.tenant, entry.event_id)).fetchone()
         if row is None:
-            _insert(connection, entry, self._numeric)
+            _insert_all(connection, [entry], self._numeric)
             return True
         number, standing = row[0], entry_from(row[1])
         if is_of(log, standing):
             # A number above all others: what is left behind under the old one leads to no row, now or later.
-            above = connection.execute("SELECT max(id) + 1 FROM entries").fetchone()[0]
+            above = _next_number(connection)
             _take_out(connection, number, standing, self._numeric)
-            _insert(connection, restored(entry, standing), self._numeric, above)
+            _insert_all(connection, [restored(entry, standing)], self._numeric, above)
         return False
 
     @contextmanager
@@ -169,18 +169,37 @@ class SqliteIndex:
             yield connection
 
 
-def _insert(connection: sqlite3.Connection, entry: Entry, numeric: Sequence[str], number: int | None = None) -> None:
-    inserted = connection.execute(_INSERT, (number, *columns_of(entry)))
-    if inserted.rowcount == 0:
-        return  # the first one stands
-    connection.execute("INSERT INTO words (rowid, text) VALUES (?, ?)", (inserted.lastrowid, word_text(entry)))
+def _new(connection: sqlite3.Connection, entries: Sequence[Entry]) -> Iterable[Entry]:
+    """Those of *entries* that are not there, each once: the first one stands."""
+    first: dict[tuple[str, str], Entry] = {}
+    for entry in entries:
+        first.setdefault((entry.tenant, entry.event_id), entry)
+    for known in connection.execute(_KNOWN, (orjson.dumps(list(first)).decode(),)).fetchall():
+        del first[known]
+    return first.values()
+
+
+def _next_number(connection: sqlite3.Connection) -> int:
+    """A number above all others."""
+    return int(connection.execute("SELECT coalesce(max(id), 0) + 1 FROM entries").fetchone()[0])
+
+
+def _insert_all(
+    connection: sqlite3.Connection, entries: Iterable[Entry], numeric: Sequence[str], number: int | None = None
+) -> None:
+    """File *entries*, none of which is there, under numbers from *number*, or above all others; table by table."""
+    numbered = list(enumerate(entries, _next_number(connection) if number is None else number))
+    connection.executemany(_INSERT, [(at, *columns_of(entry)) for at, entry in numbered])
+    connection.executemany(
+        "INSERT INTO words (rowid, text) VALUES (?, ?)", [(at, word_text(entry)) for at, entry in numbered]
+    )
     connection.executemany(
         "INSERT OR IGNORE INTO related (tenant, key, id) VALUES (?, ?, ?)",
-        [(entry.tenant, key, inserted.lastrowid) for key in entry.related],
+        [(entry.tenant, key, at) for at, entry in numbered for key in entry.related],
     )
     connection.executemany(
         "INSERT INTO numbers (tenant, key, number, id) VALUES (?, ?, ?, ?)",
-        [(entry.tenant, key, each, inserted.lastrowid) for key, each in numbers_of(entry, numeric)],
+        [(entry.tenant, key, each, at) for at, entry in numbered for key, each in numbers_of(entry, numeric)],
     )
 
 

@@ -5,6 +5,6 @@ from receiver.index.query import words_of
 from receiver.sentence import sentence
 
 
-def searched_words(entry: Entry) -> tuple[str, ...]:
-    """The folded words of *entry*'s message, reason, error message and resource id."""
-    return words_of((sentence(entry), entry.reason, entry.error_message, entry.resource_id))
+def searched_words(entry: Entry, message: str | None = None) -> tuple[str, ...]:
+    """The folded words of *entry*'s message (*message* where it is at hand), reason, error message and resource id."""
+    return words_of((message or sentence(entry), entry.reason, entry.error_message, entry.resource_id))

@@ -9,11 +9,9 @@ import orjson
 from otel_audit.redact import Redactor
 from receiver.claims import Claims
 from receiver.clock import Clock, now_ns
-from receiver.otlp import decode
 from receiver.otlp.events import log_events, span_events
 from receiver.otlp.extract import Reception, extract
 from receiver.row import Draft, Row
-from receiver.signal import LOGS, TRACES
 
 #: A draft for the journal, or what is wrong with it still.
 Outcome = Draft | str
@@ -37,7 +35,7 @@ class Again:
     def read(self, row: Row) -> Outcome:
         """What a row of kind ``quarantined`` that holds a request becomes now."""
         kept = orjson.loads(row.values)
-        signal, events = (LOGS, log_events) if kept.get("signal") == "logs" else (TRACES, span_events)
+        events = log_events if kept.get("signal") == "logs" else span_events
         sender = kept["sender"]
         reception = Reception(
             row.received_ns,
@@ -48,7 +46,7 @@ class Again:
             self._claims_of(sender["id"]),
             redactor=self._redactor,
         )
-        extracted = extract(events(decode.parsed(signal.request, b64decode(kept["raw"]))), reception)
+        extracted = extract(events(b64decode(kept["raw"])), reception)
         if extracted.quarantined:
             return str(orjson.loads(extracted.quarantined[0].values)["reason"])
         for draft in (*extracted.entries, *extracted.reports):

@@ -2,21 +2,25 @@
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
 from hashlib import sha256
-from typing import Any, Literal
+from types import MappingProxyType
+from typing import Any, Literal, NamedTuple
 
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
-from opentelemetry.proto.common.v1.common_pb2 import InstrumentationScope, KeyValue
-from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord, ResourceLogs
+from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord
 from opentelemetry.proto.resource.v1.resource_pb2 import Resource
-from opentelemetry.proto.trace.v1.trace_pb2 import ResourceSpans, Span
+from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
 from otel_audit import wire
 from otel_audit.canonical import derived_event_id
 from receiver.anyvalue import attributes_of, value_of
-from receiver.otlp.seen import Spans, shown_on_record
+from receiver.items import Outline
+from receiver.otlp import decode
+from receiver.otlp.seen import Spans, is_carrier_scope, resource_of, shown_on_record
+
+#: A request without these bytes, or a span or a log record, holds no audit event and need not be read.
+MARK = wire.PREFIX.encode()
 
 #: How a log record named its event before it had a field for that.
 _LEGACY_NAME = "event.name"
@@ -24,8 +28,7 @@ _LEGACY_NAME = "event.name"
 _BODY, _SEVERITY = "body", "severity_text"
 
 
-@dataclass(frozen=True, slots=True)
-class Found:
+class Found(NamedTuple):
     """An authoritative audit event, whatever it stood in.
 
     ``sent_ns`` is its time as sent, which a repeat is compared by; ``time_ns`` that or the next best, 0 where there is
@@ -42,11 +45,11 @@ class Found:
     span_id: str | None
     attributes: Mapping[str, Any]
     resource: Mapping[str, str]
-    encoded: Callable[[], bytes] = field(repr=False)
-    derived_id: Callable[[], str] = field(repr=False)
-    alone: Callable[[], bytes] = field(repr=False)
-    seen: Callable[[Mapping[str, Any]], dict[str, Any]] = field(default=lambda said: {}, repr=False)
-    more: Mapping[str, Any] = field(default_factory=dict)
+    encoded: Callable[[], bytes]
+    derived_id: Callable[[], str]
+    alone: Callable[[], bytes]
+    seen: Callable[[Mapping[str, Any]], dict[str, Any]] = lambda said: {}
+    more: Mapping[str, Any] = MappingProxyType({})
     dropped_events: int = 0
     dropped_attributes: int = 0
 
@@ -56,47 +59,56 @@ def hex_id(raw: bytes, length: int) -> str | None:
     return raw.hex() if len(raw) == length and any(raw) else None
 
 
-def is_audit(attributes: Iterable[KeyValue]) -> bool:
-    """Whether attributes on the wire make their event an audit event."""
-    return wire.is_audit_event(pair.key for pair in attributes)
+def marked(items: Iterable[bytes]) -> list[bytes]:
+    """Those of *items* that may hold an audit event: the others need not be read."""
+    # From the end, because CPython does that several times as fast on most bodies of what spans consist of.
+    return [item for item in items if item.rfind(MARK) >= 0]
 
 
 # -- span events --------------------------------------------------------------------------------------------------
 
 
-def span_events(request: ExportTraceServiceRequest) -> Iterator[Found]:
-    """The audit events on the spans of *request*: copies people look at are passed over."""
-    spans = Spans(request)
-    for resource_spans in request.resource_spans:
-        resource: dict[str, str] | None = None
-        for scope_spans in resource_spans.scope_spans:
-            for span in scope_spans.spans:
-                if not span.events:
-                    continue
-                on_span = _OnSpan(spans, resource_spans, scope_spans.scope, span)
-                for event in span.events:
-                    if not is_audit(event.attributes):
-                        continue
-                    attributes = attributes_of(event.attributes)
-                    if attributes.get(wire.COPY) is True:
-                        continue
-                    if resource is None:
-                        resource = wire.read_resource(attributes_of(resource_spans.resource.attributes))
-                    yield on_span.found(event, attributes, resource)
+def span_events(body: bytes) -> Iterator[Found]:
+    """The audit events on the spans of a serialized request: copies people look at are passed over.
+
+    Only spans with ``audit.`` in their bytes are read. Refused when the request's outline, or one of these, is broken.
+    """
+    spans = Spans(decode.parsed(Outline, body))
+    for resource in spans.resources:
+        known: Mapping[str, str] | None = None
+        for scope in resource.scopes:
+            on_carrier: bool | None = None
+            for item in marked(scope.items):
+                if known is None:
+                    known = resource_of(resource)
+                if on_carrier is None:
+                    on_carrier = is_carrier_scope(scope)
+                on_span = _OnSpan(spans, resource, scope, decode.parsed(Span, item), known, on_carrier)
+                yield from on_span.events()
 
 
 class _OnSpan:
     """One span and what stands around it. Tells equal events apart by their place among those."""
 
-    def __init__(self, spans: Spans, resource_spans: ResourceSpans, scope: InstrumentationScope, span: Span) -> None:
+    def __init__(
+        self, spans: Spans, resource: Any, scope: Any, span: Span, known: Mapping[str, str], on_carrier: bool
+    ) -> None:
         self._spans = spans
-        self._resource_spans = resource_spans
+        self._resource = resource
         self._scope = scope
         self._span = span
-        self._on_carrier = scope.name == wire.SCOPE
+        self._known = known
+        self._on_carrier = on_carrier
         self._places: Counter[tuple[str, int]] = Counter()
 
-    def found(self, event: Span.Event, attributes: dict[str, Any], resource: dict[str, str]) -> Found:
+    def events(self) -> Iterator[Found]:
+        """Those that are authoritative."""
+        for event in self._span.events:
+            attributes = attributes_of(event.attributes)
+            if wire.is_audit_event(attributes) and attributes.get(wire.COPY) is not True:
+                yield self._found(event, attributes)
+
+    def _found(self, event: Span.Event, attributes: dict[str, Any]) -> Found:
         span, on_carrier = self._span, self._on_carrier
         place = self._places[event.name, event.time_unix_nano]
         self._places[event.name, event.time_unix_nano] += 1
@@ -109,23 +121,23 @@ class _OnSpan:
             trace_id=hex_id(span.trace_id, 16),
             span_id=parent or hex_id(span.span_id, 8),
             attributes=attributes,
-            resource=resource,
+            resource=self._known,
             encoded=event.SerializeToString,
             derived_id=lambda: derived_event_id(span.trace_id, span.span_id, event.name, event.time_unix_nano, place),
-            alone=lambda: _span_alone(self._resource_spans.resource, self._scope, span, event),
-            seen=lambda said: self._spans.seen(self._resource_spans, span, on_carrier, said),
+            alone=lambda: _span_alone(self._resource, self._scope, span, event),
+            seen=lambda said: self._spans.seen(self._known.get("service_name", ""), span, on_carrier, said),
             # A carrier's parent may drop what it likes: the carrier has it.
             dropped_events=0 if on_carrier else span.dropped_events_count,
             dropped_attributes=event.dropped_attributes_count,
         )
 
 
-def _span_alone(resource: Resource, scope: InstrumentationScope, span: Span, event: Span.Event) -> bytes:
+def _span_alone(resource: Any, scope: Any, span: Span, event: Span.Event) -> bytes:
     request = ExportTraceServiceRequest()
     resource_spans = request.resource_spans.add()
-    resource_spans.resource.CopyFrom(resource)
+    resource_spans.resource.ParseFromString(b"".join(resource.resource))
     scope_spans = resource_spans.scope_spans.add()
-    scope_spans.scope.CopyFrom(scope)
+    scope_spans.scope.ParseFromString(b"".join(scope.scope))
     alone = scope_spans.spans.add()
     alone.CopyFrom(span)
     del alone.events[:]
@@ -136,36 +148,41 @@ def _span_alone(resource: Resource, scope: InstrumentationScope, span: Span, eve
 # -- log records --------------------------------------------------------------------------------------------------
 
 
-def log_events(request: ExportLogsServiceRequest) -> Iterator[Found]:
-    """The audit events among the log records of *request*: those with a name and a key that says so."""
+def log_events(body: bytes) -> Iterator[Found]:
+    """The audit events among the log records of a serialized request: those with a name and a key that says so.
+
+    Only records with ``audit.`` in their bytes are read. Refused when the outline, or one of these, is broken.
+    """
     places: Counter[int] = Counter()
-    for resource_logs in request.resource_logs:
-        resource: dict[str, str] | None = None
-        for scope_logs in resource_logs.scope_logs:
-            for record in scope_logs.log_records:
-                if not is_audit(record.attributes):
-                    continue
+    for resource in decode.parsed(Outline, body).resources:
+        known: Mapping[str, str] | None = None
+        for scope in resource.scopes:
+            records = [decode.parsed(LogRecord, item) for item in marked(scope.items)]
+            carries = bool(records) and is_carrier_scope(scope)
+            for record in records:
                 attributes = attributes_of(record.attributes)
-                shown = _taken_along(attributes) if scope_logs.scope.name == wire.SCOPE else {}
+                if not wire.is_audit_event(attributes):
+                    continue
+                shown = _taken_along(attributes) if carries else {}
                 name = record.event_name or attributes.pop(_LEGACY_NAME, "")
                 if not isinstance(name, str) or not name or attributes.get(wire.COPY) is True:
                     continue
-                if resource is None:
-                    resource = wire.read_resource(attributes_of(resource_logs.resource.attributes))
+                if known is None:
+                    known = resource_of(resource)
                 # They come one a request, on clocks of milliseconds: what they say tells them apart, then their place.
                 said = _said(record, name)
                 place = said + places[said]
                 places[said] += 1
-                yield _record_found(resource_logs, scope_logs.scope, record, name, attributes, resource, place, shown)
+                yield _record_found(resource, scope, record, name, attributes, known, place, shown)
 
 
 def _record_found(
-    resource_logs: ResourceLogs,
-    scope: InstrumentationScope,
+    resource: Any,
+    scope: Any,
     record: LogRecord,
     name: str,
     attributes: dict[str, Any],
-    resource: dict[str, str],
+    known: Mapping[str, str],
     place: int,
     shown: dict[str, Any],
 ) -> Found:
@@ -178,16 +195,16 @@ def _record_found(
         trace_id=hex_id(record.trace_id, 16),
         span_id=hex_id(record.span_id, 8),
         attributes=attributes,
-        resource=resource,
+        resource=known,
         encoded=record.SerializeToString,
         derived_id=lambda: derived_event_id(
-            record.trace_id or _process(resource_logs.resource.attributes),
+            record.trace_id or _process(b"".join(resource.resource)),
             record.span_id,
             name,
             record.time_unix_nano or record.observed_time_unix_nano,
             place,
         ),
-        alone=lambda: _record_alone(resource_logs.resource, scope, record),
+        alone=lambda: _record_alone(resource, scope, record),
         seen=lambda said: shown_on_record(shown, said),
         more={key: value for key, value in beside.items() if value not in (None, "", [], {})},
         dropped_attributes=record.dropped_attributes_count,
@@ -206,16 +223,17 @@ def _said(record: LogRecord, name: str) -> int:
     return int.from_bytes(sha256(repr([own, pairs]).encode()).digest()[:6])
 
 
-def _process(resource: Iterable[KeyValue]) -> bytes:
+def _process(resource: bytes) -> bytes:
     """Stands in for the trace of a record outside any: what two processes say at one moment is not the same."""
-    return sha256(repr(sorted(attributes_of(resource).items())).encode()).digest()[:16]
+    attributes = attributes_of(decode.parsed(Resource, resource).attributes)
+    return sha256(repr(sorted(attributes.items())).encode()).digest()[:16]
 
 
-def _record_alone(resource: Resource, scope: InstrumentationScope, record: LogRecord) -> bytes:
+def _record_alone(resource: Any, scope: Any, record: LogRecord) -> bytes:
     request = ExportLogsServiceRequest()
     resource_logs = request.resource_logs.add()
-    resource_logs.resource.CopyFrom(resource)
+    resource_logs.resource.ParseFromString(b"".join(resource.resource))
     scope_logs = resource_logs.scope_logs.add()
-    scope_logs.scope.CopyFrom(scope)
+    scope_logs.scope.ParseFromString(b"".join(scope.scope))
     scope_logs.log_records.add().CopyFrom(record)
     return request.SerializeToString(deterministic=True)

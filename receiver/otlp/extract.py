@@ -2,7 +2,8 @@
 
 from base64 import b64encode
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from functools import cached_property
 from hashlib import sha256
 from typing import Any
 
@@ -26,7 +27,7 @@ _BY_DEFAULT = Redactor()
 AHEAD_MAX_NS = DAY_NS
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Reception:
     """What the receiver vouches for: when the request came, whose it is, who handed it in."""
 
@@ -39,8 +40,8 @@ class Reception:
     event_max_bytes: int = 1024 * 1024
     redactor: Redactor = _BY_DEFAULT
 
-    @property
-    def facts(self) -> dict[str, Any]:
+    @cached_property
+    def facts(self) -> Mapping[str, Any]:
         """The entry fields that say so."""
         return {
             "received_at": rfc3339(self.received_ns),
@@ -107,10 +108,10 @@ def _clean(found: Found, reception: Reception) -> Found:
         raise wire.BrokenEvent(f"has {len(encoded)} bytes, more than {reception.event_max_bytes}")
     redactor = reception.redactor
     if redactor.needed({**found.more, **found.attributes}, encoded):
-        found = replace(found, attributes=redactor.redact(found.attributes)[0], more=redactor.redact(found.more)[0])
+        found = found._replace(attributes=redactor.redact(found.attributes)[0], more=redactor.redact(found.more)[0])
     field_max_bytes = redactor.rules.field_max_bytes
     if len(encoded) > field_max_bytes:
-        found = replace(found, attributes=cut(found.attributes, field_max_bytes), more=cut(found.more, field_max_bytes))
+        found = found._replace(attributes=cut(found.attributes, field_max_bytes), more=cut(found.more, field_max_bytes))
     return found
 
 

@@ -1,33 +1,34 @@
-"""OTLP over gRPC: raw bytes through generic handlers."""
+"""OTLP over gRPC: raw bytes in, raw bytes out, on our own HTTP/2."""
 
+import asyncio
 import logging
-from functools import partial
+import socket
+import ssl
 from typing import Any
-from urllib.parse import unquote
 
-import grpc
-import grpc.aio
-from grpc_health.v1 import health, health_pb2, health_pb2_grpc
+from google.rpc.code_pb2 import INTERNAL, UNIMPLEMENTED
 
 from receiver.config import Address, Otlp, Tls
-from receiver.errors import ReceiverError, WrongSettings
+from receiver.errors import ReceiverError, TooLarge, UnsupportedEncoding, WrongSettings
+from receiver.http2 import message
+from receiver.http2.fields import block_of
+from receiver.http2.server import Request, ServerConnection
+from receiver.otlp.aside import aside
 from receiver.otlp.certificate import Certificate, of_pem
-from receiver.otlp.in_flight import InFlight
+from receiver.otlp.health import Health
+from receiver.otlp.in_flight import Held, InFlight
+from receiver.otlp.inflate import ENCODINGS
 from receiver.otlp.service import RECEIPT, Services
 from receiver.otlp.status import codes_of, retry_info, status_of
 from receiver.signal import SIGNALS, Signal
 
 _LOG = logging.getLogger(__name__)
-_CODES = {code.value[0]: code for code in grpc.StatusCode}
-_HEALTH = {True: health_pb2.HealthCheckResponse.SERVING, False: health_pb2.HealthCheckResponse.NOT_SERVING}
-_KEEP_ALIVE = [
-    ("grpc.keepalive_time_ms", 60_000),  # a peer that is gone is noticed
-    ("grpc.keepalive_timeout_ms", 20_000),
-    ("grpc.keepalive_permit_without_calls", 1),
-    ("grpc.http2.min_ping_interval_without_data_ms", 10_000),
-]
-
-_Context = grpc.aio.ServicerContext[bytes, bytes]
+_METHODS = {signal.method: signal for signal in SIGNALS.values()}
+_TAKEN = block_of(message.trailers_of(0))
+_BACKLOG = 1024
+ONE_MESSAGE = "a request has one message"
+#: What a client may have under way is more than what is answered at once: the rest is told Busy, and when.
+STREAMS_TIMES = 4
 
 
 class GrpcServer:
@@ -37,95 +38,143 @@ class GrpcServer:
         """Bind ``otlp.grpc``; WrongSettings when it cannot be had."""
         self._services = services
         self._in_flight = InFlight(settings.grpc_in_flight_max, settings.in_flight_max_bytes)
-        self._server = grpc.aio.server(
-            options=[
-                ("grpc.max_receive_message_length", settings.request_max_bytes),
-                ("grpc.so_reuseport", 0),  # a second receiver on the port is an error, not half of the traffic
-                *_KEEP_ALIVE,
-            ]
-        )
-        self._health = health.aio.HealthServicer()
-        health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
-        for signal in SIGNALS.values():
-            method: grpc.RpcMethodHandler[bytes, bytes] = grpc.unary_unary_rpc_method_handler(
-                partial(self._export, signal)
-            )
-            handler = grpc.method_handlers_generic_handler(signal.service, {"Export": method})
-            self._server.add_generic_rpc_handlers((handler,))
-        self.port = self._bind(Address(settings.grpc), settings.tls)
+        self._streams_max = STREAMS_TIMES * settings.grpc_in_flight_max
+        self._message_max = settings.request_max_bytes
+        self._health = Health(("", *(signal.service for signal in SIGNALS.values())))
+        self._connections: set[ServerConnection] = set()
+        self._tls = _context(settings.tls)
+        self._socket = _bound(Address(settings.grpc))
+        self.port: int = self._socket.getsockname()[1]
 
     async def start(self) -> None:
         """Begin to take requests."""
-        await self._server.start()
+        loop = asyncio.get_running_loop()
+        self._server = await loop.create_server(self._connection, sock=self._socket, ssl=self._tls, backlog=_BACKLOG)
         await self.tell(ready=True)
 
     async def tell(self, *, ready: bool) -> None:
         """From now on health checks hear that it serves, or, while nothing can be kept, that it does not."""
-        for name in ("", *(signal.service for signal in SIGNALS.values())):
-            await self._health.set(name, _HEALTH[ready])
+        await self._health.tell(serving=ready)
 
     async def stop(self, grace_s: float) -> None:
         """Take no more requests, and say so to who asks; those begun have *grace_s* to end."""
-        await self._health.enter_graceful_shutdown()
-        await self._server.stop(grace_s)
+        await self._health.end()
+        self._server.close()
+        deadline = asyncio.get_running_loop().time() + grace_s
+        for connection in list(self._connections):
+            connection.finish()
+        while self._connections and asyncio.get_running_loop().time() < deadline:
+            await asyncio.sleep(0.01)
+        for connection in list(self._connections):
+            connection.transport.abort()
+        await self._server.wait_closed()
 
-    def _bind(self, address: Address, tls: Tls) -> int:
-        try:
-            if tls.cert is None:
-                return int(self._server.add_insecure_port(str(address)))
-            return int(self._server.add_secure_port(str(address), _credentials(tls)))
-        except RuntimeError as error:
-            raise WrongSettings([f"otlp.grpc: {address} cannot be listened on: {error}"]) from error
+    def _connection(self) -> ServerConnection:
+        return ServerConnection(self._answer, self._admit, self._streams_max, self._connections)
 
-    async def _export(self, signal: Signal, body: bytes, context: _Context) -> bytes:
+    def _admit(self, request: Request) -> bool:
+        """Refuse a message that is too large by what it says of itself, before it is there."""
+        if request.expected is None:
+            request.expected = message.announced(request.body)
+        announced = request.expected
+        if announced is not None and announced > self._message_max:
+            _refuse(request, TooLarge(f"the message has {announced} bytes, more than {self._message_max}"))
+            return False
+        if announced is not None and request.size > announced + message.PREFIX_BYTES:
+            _end(request, INTERNAL, ONE_MESSAGE)
+            return False
+        return True
+
+    async def _answer(self, request: Request) -> None:
+        path = request.fields.get(":path", "")
+        signal = _METHODS.get(path)
         try:
-            with self._in_flight.request() as held:
-                held.add(len(body))
-                service = self._services[signal]
-                caller = service.caller(_metadata(context, "authorization"), _certificate(context))
-                answer = await service.export(signal, body, caller, peer_address(context.peer()))
+            if signal is not None:
+                await self._export(signal, request)
+            elif not await self._health.answer(path, request):
+                _end(request, UNIMPLEMENTED, f"there is no {path}; there are {', '.join(_METHODS)}")
         except Exception as error:
-            await _refuse(context, error)
-            raise
-        if answer.receipt is not None:
-            context.set_trailing_metadata(((RECEIPT, answer.receipt),))
-        serialized: bytes = answer.message.SerializeToString()
-        return serialized
+            if not isinstance(error, ReceiverError):
+                _LOG.exception("export failed")
+            _refuse(request, error)
+
+    async def _export(self, signal: Signal, request: Request) -> None:
+        with self._in_flight.request() as held:
+            held.add(request.size)
+            service = self._services[signal]
+            caller = service.caller(request.fields.get("authorization"), _certificate(request.transport))
+            body = await self._message(request, held)
+            if body is None:
+                _end(request, INTERNAL, ONE_MESSAGE)
+                return
+            answer = await service.export(signal, body, caller, peer_address(request.transport))
+        request.begin(message.HEAD)
+        trailers = (
+            _TAKEN if answer.receipt is None else block_of(message.trailers_of(0, "", ((RECEIPT, answer.receipt),)))
+        )
+        request.send(message.framed(answer.message.SerializeToString()), trailers)
+
+    async def _message(self, request: Request, held: Held) -> bytes | None:
+        found = message.unframed(request.body)
+        request.body.clear()
+        if found is None:
+            return None
+        body, compressed = found
+        if not compressed:
+            return body
+        encoding = request.fields.get("grpc-encoding", "")
+        if encoding not in ENCODINGS:
+            raise UnsupportedEncoding(f"the encoding must be gzip, zstd or none, not {encoding!r:.80}")
+        inflated = await aside(len(body), ENCODINGS[encoding], body, self._message_max)
+        held.add(len(inflated))
+        return inflated
 
 
-async def _refuse(context: _Context, error: Exception) -> None:
+def _refuse(request: Request, error: Exception) -> None:
     """End the call with *error*'s code; where sending again is right, say when."""
-    if not isinstance(error, ReceiverError):
-        _LOG.error("export failed", exc_info=error)
     status = status_of(error)
     trailers: list[tuple[str, bytes]] = [("grpc-status-details-bin", status.SerializeToString())]
     if codes_of(error).retryable:
         trailers.append(("google.rpc.retryinfo-bin", retry_info(error).SerializeToString()))
-    await context.abort(_CODES[status.code], status.message, tuple(trailers))
+    _end(request, status.code, status.message, trailers)
 
 
-def _credentials(tls: Tls) -> grpc.ServerCredentials:
-    assert tls.cert is not None  # noqa: S101 - the settings go together
-    assert tls.key is not None  # noqa: S101
-    pair = (tls.key.read_bytes(), tls.cert.read_bytes())
-    if tls.client_ca is None:
-        return grpc.ssl_server_credentials([pair])
-    return grpc.ssl_server_credentials([pair], tls.client_ca.read_bytes(), require_client_auth=True)
+def _end(request: Request, code: int, text: str, more: message.Trailers = ()) -> None:
+    """An answer without a message."""
+    request.end(message.HEAD + block_of(message.trailers_of(code, text, more)))
 
 
-def _certificate(context: _Context) -> Certificate | None:
-    shown = tuple(context.auth_context().get("x509_pem_cert", ()))
-    return of_pem(shown[0]) if shown else None
+def _bound(address: Address) -> socket.socket:
+    family = socket.AF_INET6 if ":" in address.host else socket.AF_INET
+    try:
+        # Never shared: a second receiver on the port is an error, not half of the traffic.
+        return socket.create_server((address.host, address.port), family=family, backlog=_BACKLOG)
+    except OSError as error:
+        raise WrongSettings([f"otlp.grpc: {address} cannot be listened on: {error.strerror}"]) from error
 
 
-def _metadata(context: _Context, name: str) -> str | None:
-    metadata: Any = context.invocation_metadata() or ()
-    return next((str(value) for key, value in metadata if key == name), None)
-
-
-def peer_address(peer: str) -> str | None:
-    """The address in gRPC's ``ipv4:10.0.0.1:5000`` or ``ipv6:%5B::1%5D:5000``; None for any other transport."""
-    kind, _, rest = peer.partition(":")
-    if kind not in ("ipv4", "ipv6"):
+def _context(tls: Tls) -> ssl.SSLContext | None:
+    if tls.cert is None:
         return None
-    return unquote(rest).rpartition(":")[0].strip("[]")
+    try:
+        context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+        context.load_cert_chain(tls.cert, tls.key)
+        context.set_alpn_protocols(["h2"])
+        if tls.client_ca is not None:
+            context.verify_mode = ssl.CERT_REQUIRED
+            context.load_verify_locations(tls.client_ca)
+    except (OSError, ssl.SSLError) as error:
+        raise WrongSettings([f"otlp.grpc: its certificates cannot be used: {error}"]) from error
+    return context
+
+
+def _certificate(transport: Any) -> Certificate | None:
+    tls = transport.get_extra_info("ssl_object")
+    shown = None if tls is None else tls.getpeercert(binary_form=True)
+    return of_pem(ssl.DER_cert_to_PEM_cert(shown).encode()) if shown else None
+
+
+def peer_address(transport: Any) -> str | None:
+    """The address of who is at the other end; None for what is no socket of the internet."""
+    peer = transport.get_extra_info("peername")
+    return peer[0] if isinstance(peer, tuple) else None

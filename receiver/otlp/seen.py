@@ -1,15 +1,16 @@
 """What the trace shows around an event, as far as one request tells."""
 
-from collections.abc import Mapping
-from functools import cached_property
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
-from opentelemetry.proto.trace.v1.trace_pb2 import ResourceSpans, Span, Status
+from opentelemetry.proto.common.v1.common_pb2 import InstrumentationScope
+from opentelemetry.proto.resource.v1.resource_pb2 import Resource
+from opentelemetry.proto.trace.v1.trace_pb2 import Span, Status
 
 from otel_audit import wire
 from otel_audit.entry import REQUEST_FIELDS
 from receiver.anyvalue import attributes_of
+from receiver.otlp import decode
 
 #: More steps up than any honest trace has; a loop of parents ends here.
 ANCESTORS_MAX = 1000
@@ -25,16 +26,19 @@ _KINDS = {number: name.removeprefix("SPAN_KIND_").lower() for name, number in Sp
 _STATUSES = {number: name.removeprefix("STATUS_CODE_").lower() for name, number in Status.StatusCode.items()}
 
 
+#: A span's own id on the wire: field 2, eight bytes. Its children name it by another field.
+_ID = b"\x12\x08"
+
+
 class Spans:
-    """The spans of one request, to look up what stands above an event."""
+    """The spans of one request, to look up what stands above an event; *request* is its outline."""
 
-    def __init__(self, request: ExportTraceServiceRequest) -> None:
-        self._request = request
+    def __init__(self, request: Any) -> None:
+        self.resources: Sequence[Any] = request.resources
+        self._above: dict[tuple[str, bytes, bytes], Span | None] = {}
 
-    def seen(
-        self, resource_spans: ResourceSpans, span: Span, on_carrier: bool, said: Mapping[str, Any]
-    ) -> dict[str, Any]:
-        """The facts about an event on *span* that it did not say itself.
+    def seen(self, service: str, span: Span, on_carrier: bool, said: Mapping[str, Any]) -> dict[str, Any]:
+        """The facts about an event on *span* of *service* that it did not say itself.
 
         Request facts come from its span, else from the nearest SERVER ancestor of the same service.
         """
@@ -42,12 +46,12 @@ class Spans:
         facts = _carried(attributes) if on_carrier else _own(span)
         facts |= wire.read_request(attributes)
         if any(field not in facts and said.get(field) is None for field in REQUEST_FIELDS):
-            facts = self._server_request(_service(resource_spans), span) | facts
+            facts = self._server_request(service, span) | facts
         return {field: value for field, value in facts.items() if said.get(field) is None}
 
     def _server_request(self, service: str, span: Span) -> dict[str, Any]:
         for _ in range(ANCESTORS_MAX):
-            above = self._by_id.get((service, span.trace_id, span.parent_span_id))
+            above = self._parent_of(service, span)
             if above is None:
                 return {}
             if above.kind == Span.SPAN_KIND_SERVER:
@@ -55,17 +59,24 @@ class Spans:
             span = above
         return {}
 
-    @cached_property
-    def _by_id(self) -> dict[tuple[str, bytes, bytes], Span]:
-        """The application's spans by service, trace and span id."""
-        return {
-            (service, span.trace_id, span.span_id): span
-            for resource_spans in self._request.resource_spans
-            for service in (_service(resource_spans),)
-            for scope_spans in resource_spans.scope_spans
-            if scope_spans.scope.name != wire.SCOPE
-            for span in scope_spans.spans
-        }
+    def _parent_of(self, service: str, span: Span) -> Span | None:
+        place = (service, span.trace_id, span.parent_span_id)
+        if place not in self._above:
+            self._above[place] = self._find(*place) if len(span.parent_span_id) == 8 else None
+        return self._above[place]
+
+    def _find(self, service: str, trace_id: bytes, span_id: bytes) -> Span | None:
+        """The application's span of this id, searched by its bytes: reading all to find one would cost more."""
+        looks = _ID + span_id
+        for resource in self.resources:
+            found = [
+                item for each in resource.scopes for item in each.items if looks in item and not is_carrier_scope(each)
+            ]
+            for item in found if found and resource_of(resource).get("service_name", "") == service else ():
+                span: Span = decode.parsed(Span, item)
+                if (span.trace_id, span.span_id) == (trace_id, span_id):
+                    return span
+        return None
 
 
 def _own(span: Span) -> dict[str, Any]:
@@ -103,8 +114,11 @@ def shown_on_record(shown: Mapping[str, Any], said: Mapping[str, Any]) -> dict[s
     return {field: value for field, value in facts.items() if said.get(field) is None}
 
 
-def _service(resource_spans: ResourceSpans) -> str:
-    for pair in resource_spans.resource.attributes:
-        if pair.key == "service.name":
-            return str(pair.value.string_value)
-    return ""
+def resource_of(resource: Any) -> dict[str, str]:
+    """What a resource of the outline says of its service."""
+    return wire.read_resource(attributes_of(decode.parsed(Resource, b"".join(resource.resource)).attributes))
+
+
+def is_carrier_scope(scope: Any) -> bool:
+    """Whether a scope of the outline is that of carriers."""
+    return bool(decode.parsed(InstrumentationScope, b"".join(scope.scope)).name == wire.SCOPE)

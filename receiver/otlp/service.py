@@ -11,7 +11,7 @@ from receiver.forward.forwarder import Forwarder
 from receiver.otlp import decode
 from receiver.otlp.aside import aside
 from receiver.otlp.certificate import Certificate
-from receiver.otlp.events import Found, log_events, span_events
+from receiver.otlp.events import MARK, Found, log_events, span_events
 from receiver.otlp.extract import Extracted, Reception, extract
 from receiver.senders import Sender, Senders
 from receiver.signal import TRACES, Signal
@@ -19,12 +19,10 @@ from receiver.spool import SpoolWriter
 
 RECEIPT = "otel-audit-receipt"
 
-#: A request without these bytes holds no audit event, and none of it needs to be parsed.
-MARK = b"audit."
 #: So many broken events are named in an answer; the rest is counted.
 NAMED_MAX = 10
 
-_EVENTS: Mapping[str, Callable[[Any], Iterator[Found]]] = {"traces": span_events, "logs": log_events}
+_EVENTS: Mapping[str, Callable[[bytes], Iterator[Found]]] = {"traces": span_events, "logs": log_events}
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +81,7 @@ class OtlpService:
         # From the end, because CPython does that several times as fast on most bodies on what spans consist of.
         if body.rfind(MARK) < 0:
             if decode.has_resources(body):
-                self._hand_over(signal, body, None, caller, received_ns)
+                self._hand_over(signal, body, False, caller, received_ns)
             return Answer(signal.response())
         reception = Reception(
             received_ns,
@@ -95,30 +93,28 @@ class OtlpService:
             self._event_max_bytes,
             self._redactor,
         )
-        request, extracted = await aside(len(body), _read, signal, body, reception)
+        extracted = await aside(len(body), _read, signal, body, reception)
         caller.budget.take_events(len(extracted.drafts), extracted.streams)
         accepted = await self._accept.accept(extracted.drafts) if extracted.drafts else None
         self._dropped["sender_dropped_events"] += extracted.dropped_events
         self._dropped["sender_dropped_attributes"] += extracted.dropped_attributes
         # Only now: a request that is told to come again brings its spans again.
-        self._hand_over(signal, body, request, caller, received_ns)
+        self._hand_over(signal, body, True, caller, received_ns)
         return _answer(signal, extracted, accepted)
 
     def counts(self) -> dict[str, int]:
         """What senders said since the start that they dropped themselves of audited spans."""
         return dict(self._dropped)
 
-    def _hand_over(self, signal: Signal, body: bytes, request: Any, caller: Sender, received_ns: int) -> None:
+    def _hand_over(self, signal: Signal, body: bytes, marked: bool, caller: Sender, received_ns: int) -> None:
         if self._spool is not None and signal is TRACES:
             self._spool.append(caller.tenant, received_ns, body)
         if self._forward is not None:
-            self._forward.offer(signal.name, body, request)
+            self._forward.offer(signal.name, body, marked)
 
 
-def _read(signal: Signal, body: bytes, reception: Reception) -> tuple[Any, Extracted]:
-    """*body* as a message, and its audit events."""
-    request = decode.parsed(signal.request, body)
-    return request, extract(_EVENTS[signal.name](request), reception)
+def _read(signal: Signal, body: bytes, reception: Reception) -> Extracted:
+    return extract(_EVENTS[signal.name](body), reception)
 
 
 #: What answers requests of each signal, through one door.

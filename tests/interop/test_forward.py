@@ -47,7 +47,7 @@ async def forwarded(data_dir: Path, chosen: Forward, *bodies: bytes) -> dict[str
     """What is counted once all *bodies* have been sent or dropped, in one request at first."""
     async with forwarding(data_dir, chosen) as forwarder:
         for each in bodies:
-            forwarder.offer("traces", each, None)
+            forwarder.offer("traces", each, False)
         await until(lambda: only(forwarder)["queue_bytes"] == 0)
         return only(forwarder)
 

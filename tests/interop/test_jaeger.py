@@ -21,7 +21,7 @@ def test_entries_are_joined_with_the_trace_that_jaeger_keeps(tmp_path: Path) -> 
     spans = request(server_span(http__request__method="POST"), span(name="capture"), service="payment")
     add(spans, span(span_id=b"another1", parent=INNER_SPAN, name="book"), scope="app", service="ledger")
     entry = request(span(event("payment.capture.success", audit__reason="x")), service="payment")
-    with jaeger.running() as (otlp, query):
+    with jaeger.running() as (otlp, query, _):
         answer = httpx.post(f"{otlp}/v1/traces", content=spans.SerializeToString(), headers=PROTOBUF)
         assert answer.status_code == 200
         _until_known(query)

@@ -26,7 +26,11 @@ _PARTS = {
         f"{_CONTRIB}/processor/filterprocessor",
         f"{_CONTRIB}/processor/tailsamplingprocessor",
     ],
-    "exporters": [f"{_CORE}/exporter/otlpexporter", f"{_CORE}/exporter/otlphttpexporter"],
+    "exporters": [
+        f"{_CORE}/exporter/otlpexporter",
+        f"{_CORE}/exporter/otlphttpexporter",
+        f"{_CORE}/exporter/nopexporter",
+    ],
     "extensions": [
         f"{_CONTRIB}/extension/healthcheckextension",
         f"{_CONTRIB}/extension/storage/filestorage",

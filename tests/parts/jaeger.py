@@ -8,6 +8,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 import httpx
 
@@ -22,16 +23,20 @@ _CONFIG = """
 service:
   extensions: [jaeger_storage, jaeger_query]
   pipelines:
-    traces: {receivers: [otlp], exporters: [jaeger_storage_exporter]}
+    traces: {receivers: [otlp], processors: [batch], exporters: [jaeger_storage_exporter]}
   telemetry: {metrics: {level: none}}
 extensions:
-  jaeger_storage: {backends: {kept: {memory: {max_traces: 100000}}}}
+  jaeger_storage: {backends: {kept: {storage}}}
   jaeger_query: {storage: {traces: kept}, http: {endpoint: "{query}"}, grpc: {endpoint: "{query_grpc}"}}
 receivers:
   otlp: {protocols: {grpc: {endpoint: "{grpc}"}, http: {endpoint: "{http}"}}}
+processors:
+  batch: {}
 exporters:
   jaeger_storage_exporter: {trace_storage: kept}
 """
+
+_MEMORY = "{memory: {max_traces: 100000}}"
 
 
 def build() -> Path:
@@ -64,13 +69,21 @@ def _go(command: list[str], work: Path, environment: dict[str, str]) -> str:
     return done.stdout
 
 
+class Running(NamedTuple):
+    """The addresses of a Jaeger: OTLP over HTTP, its query service, OTLP over gRPC (host and port)."""
+
+    http: str
+    query: str
+    grpc: str
+
+
 @contextlib.contextmanager
-def running() -> Iterator[tuple[str, str]]:
-    """A Jaeger that keeps traces in memory, as the addresses of OTLP over HTTP and of its query service."""
+def running(elasticsearch: str | None = None) -> Iterator[Running]:
+    """A Jaeger that keeps traces in memory, or in the *elasticsearch* of that address."""
     binary = build()
     addresses = [f"127.0.0.1:{port}" for port in free_ports(4)]
     names = ("{grpc}", "{http}", "{query}", "{query_grpc}")
-    config = _CONFIG
+    config = _CONFIG.replace("{storage}", _MEMORY if elasticsearch is None else _in_elasticsearch(elasticsearch))
     for name, address in zip(names, addresses, strict=True):
         config = config.replace(name, address)
     with tempfile.TemporaryDirectory() as scratch:
@@ -80,10 +93,15 @@ def running() -> Iterator[tuple[str, str]]:
             server = subprocess.Popen([str(binary), "--config", str(path)], stdout=out, stderr=out)
         try:
             _wait(server, f"http://{addresses[2]}/api/v3/services", log)
-            yield f"http://{addresses[1]}", f"http://{addresses[2]}"
+            yield Running(f"http://{addresses[1]}", f"http://{addresses[2]}", addresses[0])
         finally:
             server.terminate()
             server.wait(20)
+
+
+def _in_elasticsearch(url: str) -> str:
+    # A server of the tests does not say which version it is.
+    return f'{{elasticsearch: {{server_urls: ["{url}"], version: 8, disable_health_check: true}}}}'
 
 
 def _wait(server: "subprocess.Popen[bytes]", url: str, log: Path) -> None:

@@ -27,7 +27,7 @@ CARD = "4111111111111111"
 def broken(receiver: Receiver, tenant: str = "default", **attributes: Any) -> None:
     """An event comes that breaks the convention."""
     sent = request(span(event("user.login.failed", audit__record__id="no uuid", **attributes)))
-    extracted = extract(span_events(sent), Reception(now_ns(), tenant, "shop", "10.0.0.7"))
+    extracted = extract(span_events(sent.SerializeToString()), Reception(now_ns(), tenant, "shop", "10.0.0.7"))
     assert extracted.quarantined
     receiver.journal.append(extracted.quarantined).result(10)
     receiver.follow()
@@ -208,7 +208,7 @@ def test_a_log_record_is_shown_too(receiver: Receiver, api: TestClient):
     record = LogRecord(event_name="user.login.failed", attributes=attributes)
     scope = ScopeLogs(log_records=[record])
     sent = ExportLogsServiceRequest(resource_logs=[ResourceLogs(scope_logs=[scope])])
-    receiver.journal.append(extract(log_events(sent), Reception(now_ns())).quarantined).result(10)
+    receiver.journal.append(extract(log_events(sent.SerializeToString()), Reception(now_ns())).quarantined).result(10)
     receiver.follow()
     [letter] = letters(api)
     assert (letter["name"], letter["attributes"]["audit.reason"]) == ("user.login.failed", "why")

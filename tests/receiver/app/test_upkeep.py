@@ -295,7 +295,9 @@ def test_a_full_store_holds_the_indexer_up_until_there_is_room(world: World) -> 
 
 def quarantine(world: World, readable: bool = False, sender: str | None = None) -> int:
     """An event is set aside; its row. One that is *readable* was set aside by a version that did not know better."""
-    [draft] = extract(span_events(LOGIN_OF_NOBODY), Reception(NOON + SECOND, sender=sender)).quarantined
+    [draft] = extract(
+        span_events(LOGIN_OF_NOBODY.SerializeToString()), Reception(NOON + SECOND, sender=sender)
+    ).quarantined
     if readable:
         kept = orjson.loads(draft.values) | {"raw": b64encode(LOGIN.SerializeToString()).decode()}
         draft = replace(draft, values=orjson.dumps(kept))

@@ -51,8 +51,8 @@ def test_what_came_in_goes_on_byte_for_byte(protocol: str, compressed: bool, que
     async def run(to: Backend, compression: str) -> None:
         chosen = settings(to.endpoint, protocol, headers={"X-Team": "shop"}, compression=compression, queue=queue)
         async with forwarding(tmp_path, chosen) as forwarder:
-            forwarder.offer("traces", body(1), None)
-            forwarder.offer("logs", logs(), None)
+            forwarder.offer("traces", body(1), False)
+            forwarder.offer("logs", logs(), False)
             await until(lambda: only(forwarder)["sent"] == 2)
             facts = only(forwarder)
         assert {(path, sent) for path, sent, _ in to.requests} == {("/v1/traces", body(1)), ("/v1/logs", logs())}
@@ -76,7 +76,7 @@ def test_requests_merge_by_their_bytes(protocol: str, tmp_path: Path):
     async def run(to: Backend) -> None:
         async with forwarding(tmp_path, settings(to.endpoint, protocol, batch_wait_ms=10_000), grace_s=10) as forwarder:
             for each in bodies:
-                forwarder.offer("traces", each, None)
+                forwarder.offer("traces", each, False)
             await asyncio.sleep(0)
             assert to.requests == []
         assert to.taken == [b"".join(bodies)]
@@ -96,7 +96,7 @@ def test_a_full_batch_does_not_wait(protocol: str, tmp_path: Path):
         chosen = settings(to.endpoint, protocol, batch_wait_ms=10_000, batch_max_bytes=3000, in_flight_max=1)
         async with forwarding(tmp_path, chosen) as forwarder:
             for each in [small, large, *[small] * 20]:
-                forwarder.offer("traces", each, None)
+                forwarder.offer("traces", each, False)
             await until(lambda: len(to.taken) >= 2)
         assert to.taken[:2] == [small, large]
         assert all(len(each) <= 3000 for each in to.taken[2:])
@@ -115,7 +115,7 @@ def test_a_backend_that_was_away_gets_everything(protocol: str, queue: str, tmp_
         chosen = settings(f"http://127.0.0.1:{port}", protocol, queue=queue, batch_max_bytes=1)
         async with forwarding(tmp_path, chosen) as forwarder:
             for each in bodies:
-                forwarder.offer("traces", each, None)
+                forwarder.offer("traces", each, False)
             await until(lambda: only(forwarder)["retries"] > 8)
             assert only(forwarder)["problem"].startswith("traces: ")
             assert only(forwarder)["queue_bytes"] >= sum(map(len, bodies))
@@ -137,7 +137,7 @@ def test_what_is_told_to_come_again_comes_again(protocol: str, reply: Reply, tmp
     async def run(to: Backend) -> None:
         to.answer = failing_first(3, reply)
         async with forwarding(tmp_path, settings(to.endpoint, protocol)) as forwarder:
-            forwarder.offer("traces", body(), None)
+            forwarder.offer("traces", body(), False)
             await until(lambda: only(forwarder)["sent"] == 1)
             assert only(forwarder)["retries"] == 3
         assert [sent for _, sent, _ in to.requests] == [body()] * 4
@@ -157,7 +157,7 @@ def test_the_pause_a_backend_asks_for_is_kept(protocol: str, tmp_path: Path):
     async def run(to: Backend) -> None:
         to.answer = answer
         async with forwarding(tmp_path, settings(to.endpoint, protocol)) as forwarder:
-            forwarder.offer("traces", body(), None)
+            forwarder.offer("traces", body(), False)
             await until(lambda: only(forwarder)["sent"] == 1)
         assert len(times) == 2
         assert times[1] - times[0] >= 0.9
@@ -175,7 +175,7 @@ def test_of_what_was_merged_only_the_bad_part_is_lost(protocol: str, reply: Repl
         to.answer = lambda sent: reply if any(each in sent for each in bad) else OK
         async with forwarding(tmp_path, settings(to.endpoint, protocol, batch_wait_ms=500)) as forwarder:
             for each in [*good[:7], bad[0], *good[7:20], bad[1], *good[20:]]:
-                forwarder.offer("traces", each, None)
+                forwarder.offer("traces", each, False)
             await until(lambda: only(forwarder)["queue_bytes"] == 0)
             facts = only(forwarder)
         assert b"".join(sorted(to.taken, key=good_place)) == b"".join(good)
@@ -196,7 +196,7 @@ def test_a_backend_that_does_not_know_us_gets_no_small_parts(protocol: str, tmp_
         to.answer = lambda _: UNAUTHENTICATED
         async with forwarding(tmp_path, settings(to.endpoint, protocol, batch_wait_ms=300)) as forwarder:
             for number in range(10):
-                forwarder.offer("traces", body(number), None)
+                forwarder.offer("traces", body(number), False)
             await until(lambda: only(forwarder)["dropped"])
             facts = only(forwarder)
         assert len(to.requests) == 1
@@ -215,8 +215,8 @@ def test_what_a_backend_threw_away_is_counted(protocol: str, tmp_path: Path):
     async def run(to: Backend) -> None:
         to.answer = lambda sent: Reply(body=(spans if sent == body() else records).SerializeToString())
         async with forwarding(tmp_path, settings(to.endpoint, protocol)) as forwarder:
-            forwarder.offer("traces", body(), None)
-            forwarder.offer("logs", logs(), None)
+            forwarder.offer("traces", body(), False)
+            forwarder.offer("logs", logs(), False)
             await until(lambda: only(forwarder)["sent"] == 2)
             assert only(forwarder)["rejected"] == 7
         assert len(to.requests) == 2
@@ -233,13 +233,13 @@ def test_a_hanging_backend_holds_up_no_other(protocol: str, tmp_path: Path):
         chosen = [settings(each.endpoint, protocol, batch_max_bytes=1, in_flight_max=3) for each in (hanging, well)]
         async with forwarding(tmp_path, *chosen) as forwarder:
             for number in range(100):
-                forwarder.offer("traces", body(number), None)
+                forwarder.offer("traces", body(number), False)
             await until(lambda: forwarder.counts()[well.endpoint]["sent"] == 100)
             await until(lambda: len(hanging.requests) == 3)
             assert forwarder.counts()[hanging.endpoint]["sent"] == 0
             # The logs of the same backend have a way of their own, too.
             hanging.answer = lambda _: OK
-            forwarder.offer("logs", logs(), None)
+            forwarder.offer("logs", logs(), False)
             await until(lambda: logs() in hanging.taken)
 
     with parts.running(protocol) as hanging, parts.running(protocol) as well:
@@ -252,7 +252,7 @@ def test_who_never_answers_is_asked_again(protocol: str, tmp_path: Path):
     async def run(to: Backend) -> None:
         to.answer = failing_first(1, HANGING)
         async with forwarding(tmp_path, settings(to.endpoint, protocol, timeout_s=0.3)) as forwarder:
-            forwarder.offer("traces", body(), None)
+            forwarder.offer("traces", body(), False)
             await until(lambda: only(forwarder)["sent"] == 1)
             assert only(forwarder)["retries"] == 1
 
@@ -271,7 +271,7 @@ def test_a_full_queue_drops_and_counts(protocol: str, queue: str, tmp_path: Path
         chosen = chosen.model_copy(update={"timeout_s": 0.3})
         async with forwarding(tmp_path, chosen) as forwarder:
             for each in large:
-                forwarder.offer("traces", each, None)
+                forwarder.offer("traces", each, False)
                 await asyncio.sleep(0.002)
             await until(lambda: to.requests)
             facts = only(forwarder)
@@ -294,11 +294,11 @@ def test_stopping_sends_what_waits(protocol: str, tmp_path: Path):
 
     async def run(to: Backend) -> None:
         async with forwarding(tmp_path, settings(to.endpoint, protocol, batch_wait_ms=9000), grace_s=20) as forwarder:
-            forwarder.offer("traces", body(1), None)
+            forwarder.offer("traces", body(1), False)
         assert to.taken == [body(1)]
         to.answer = lambda _: HANGING
         async with forwarding(tmp_path, settings(to.endpoint, protocol)) as forwarder:
-            forwarder.offer("traces", body(2), None)
+            forwarder.offer("traces", body(2), False)
             await until(lambda: len(to.requests) == 2)
         assert only(forwarder)["dropped"] == {"stopped": 1}
 
@@ -315,7 +315,7 @@ def test_what_is_on_disk_outlives_the_process(protocol: str, tmp_path: Path):
         to.answer = lambda _: AWAY
         async with forwarding(tmp_path, chosen) as forwarder:
             for each in bodies:
-                forwarder.offer("traces", each, None)
+                forwarder.offer("traces", each, False)
             await until(lambda: only(forwarder)["problem"])
         assert only(forwarder)["dropped"] == {}
         to.answer = lambda _: OK
@@ -324,7 +324,7 @@ def test_what_is_on_disk_outlives_the_process(protocol: str, tmp_path: Path):
         assert b"".join(to.taken) == b"".join(bodies)
         assert list(tmp_path.rglob("*.seg")) == []
         async with forwarding(tmp_path, chosen) as forwarder:
-            forwarder.offer("traces", body(99), None)
+            forwarder.offer("traces", body(99), False)
             await until(lambda: only(forwarder)["sent"] == 1)
         assert to.taken[-1] == body(99)
 
@@ -346,7 +346,7 @@ def test_each_backend_gets_its_own_form(protocol: str, tmp_path: Path):
             settings(none.endpoint, protocol, signals=["logs"]),
         )
         async with forwarding(tmp_path, *chosen) as forwarder:
-            forwarder.offer("traces", came, whole)
+            forwarder.offer("traces", came, True)
             await until(lambda: plain.taken and strip.taken and redact.taken)
         assert plain.taken == [came]
         assert strip.taken == [request(span(attributes={"password": "hunter2"})).SerializeToString()]
@@ -371,7 +371,7 @@ def test_what_cannot_be_redacted_does_not_go_out(protocol: str, tmp_path: Path):
     async def run(to: Backend) -> None:
         async with forwarding(tmp_path, settings(to.endpoint, protocol, redact=True, batch_wait_ms=300)) as forwarder:
             for each in (body(1), torn, body(2)):
-                forwarder.offer("traces", each, None)
+                forwarder.offer("traces", each, False)
             await until(lambda: only(forwarder)["sent"] == 2)
             assert only(forwarder)["dropped"] == {"unreadable": 1}
         assert to.taken == [body(1) + body(2)]
@@ -387,9 +387,9 @@ def test_a_mistake_of_ours_costs_one_batch(protocol: str, tmp_path: Path, monkey
         async with forwarding(tmp_path, settings(to.endpoint, protocol, in_flight_max=1)) as forwarder:
             with monkeypatch.context() as patch:
                 patch.setattr("receiver.forward.lane.Lane._export", None)
-                forwarder.offer("traces", body(1), None)
+                forwarder.offer("traces", body(1), False)
                 await until(lambda: only(forwarder)["dropped"])
-            forwarder.offer("traces", body(2), None)
+            forwarder.offer("traces", body(2), False)
             await until(lambda: only(forwarder)["sent"] == 1)
             assert (only(forwarder)["dropped"], only(forwarder)["queue_bytes"]) == ({"failed": 1}, 0)
 

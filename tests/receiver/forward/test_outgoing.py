@@ -31,14 +31,14 @@ def logs(*records: LogRecord, scope: str = "app") -> ExportLogsServiceRequest:
 def test_without_audit_events_the_very_bytes_go_on(strip: bool):
     """Not even read: the same object."""
     body = request(span()).SerializeToString()
-    assert outgoing(TRACES, body, None, strip) is body
+    assert outgoing(TRACES, body, False, strip) is body
 
 
 def test_with_audit_events_the_very_bytes_go_on():
     """The application's spans are its own, audit events and copies on them too; unknown fields as well."""
     whole = request(span(AUDIT, COPY, PLAIN))
     body = whole.SerializeToString() + b"\xfa\x3e\x01x"  # a field of a later OTLP
-    assert outgoing(TRACES, body, type(whole).FromString(body), strip=False) is body
+    assert outgoing(TRACES, body, True, strip=False) is body
 
 
 def test_carriers_do_not_go_on():
@@ -49,22 +49,22 @@ def test_carriers_do_not_go_on():
     scope_spans = whole.resource_spans[0].scope_spans.add()
     scope_spans.scope.name = wire.SCOPE
     body = whole.SerializeToString()
-    assert outgoing(TRACES, body, whole, strip=False) == request(span(PLAIN)).SerializeToString()
+    assert outgoing(TRACES, body, True, strip=False) == request(span(PLAIN)).SerializeToString()
     assert whole.SerializeToString() == body
 
 
 def test_carriers_alone_are_nothing():
     """No empty request goes on."""
     whole = request(span(AUDIT), scope=wire.SCOPE)
-    assert outgoing(TRACES, whole.SerializeToString(), whole, strip=False) is None
+    assert outgoing(TRACES, whole.SerializeToString(), True, strip=False) is None
     records = logs(record("order.create.success", audit__reason="x"), scope=wire.SCOPE)
-    assert outgoing(LOGS, records.SerializeToString(), records, strip=False) is None
+    assert outgoing(LOGS, records.SerializeToString(), True, strip=False) is None
 
 
 def test_stripped_spans_stay_without_their_audit_events():
     """The copies go too, and events of the application's stay in their order."""
     whole = request(span(PLAIN, AUDIT, COPY, PLAIN), span())
-    left = outgoing(TRACES, whole.SerializeToString(), whole, strip=True)
+    left = outgoing(TRACES, whole.SerializeToString(), True, strip=True)
     assert left == request(span(PLAIN, PLAIN), span()).SerializeToString()
 
 
@@ -72,24 +72,24 @@ def test_what_has_nothing_to_strip_is_as_it_came():
     """`audit.` somewhere in a text makes no event of it: the bytes are the same."""
     whole = request(span(event("note", text="see audit.log")))
     body = whole.SerializeToString()
-    assert outgoing(TRACES, body, whole, strip=True) is body
+    assert outgoing(TRACES, body, True, strip=True) is body
 
 
 def test_stripped_logs_lose_their_audit_records():
     """A log record with an event name and an audit attribute is an audit event; one without a name is a log."""
     audit, plain, unnamed = record("a.b.success", audit__x=1), record("a.b.success", x=1), record("", audit__x=1)
     whole = logs(audit, plain, unnamed)
-    left = outgoing(LOGS, whole.SerializeToString(), whole, strip=True)
+    left = outgoing(LOGS, whole.SerializeToString(), True, strip=True)
     assert left == logs(plain, unnamed).SerializeToString()
-    assert outgoing(LOGS, logs(audit).SerializeToString(), logs(audit), strip=True) is None
-    assert outgoing(LOGS, whole.SerializeToString(), whole, strip=False) == whole.SerializeToString()
+    assert outgoing(LOGS, logs(audit).SerializeToString(), True, strip=True) is None
+    assert outgoing(LOGS, whole.SerializeToString(), True, strip=False) == whole.SerializeToString()
 
 
 def test_records_that_name_their_event_the_older_way_are_stripped():
     """An attribute ``event.name`` makes a log record an event, as it does where entries are made."""
     audit, plain = record("", event__name="a.b.success", audit__x=1), record("", event__name="", audit__x=1)
     whole = logs(audit, plain)
-    assert outgoing(LOGS, whole.SerializeToString(), whole, strip=True) == logs(plain).SerializeToString()
+    assert outgoing(LOGS, whole.SerializeToString(), True, strip=True) == logs(plain).SerializeToString()
 
 
 @pytest.mark.parametrize("strip", [False, True])
@@ -102,5 +102,4 @@ def test_what_stands_beside_stays_the_very_bytes(strip: bool):
     kept = b"\x0a" + bytes([4 + len(later)]) + b"\x0a\x00\x12\x00" + later
     carrier = request(span(AUDIT), scope=wire.SCOPE)
     body = beside + carrier.SerializeToString() + kept + later
-    parsed = type(whole).FromString(body)
-    assert outgoing(TRACES, body, parsed, strip) == beside + kept + later
+    assert outgoing(TRACES, body, True, strip) == beside + kept + later

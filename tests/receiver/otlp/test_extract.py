@@ -35,7 +35,7 @@ RECEPTION = Reception(NOON + SECOND, "default", "shop-token", "10.0.0.7")
 
 
 def extract(whole: ExportTraceServiceRequest, reception: Reception) -> Extracted:
-    return extract_events(span_events(whole), reception)
+    return extract_events(span_events(whole.SerializeToString()), reception)
 
 
 def entry(draft: Draft) -> Entry:

@@ -13,7 +13,7 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from receiver.config import Otlp
 from receiver.errors import Busy, WrongSettings
-from receiver.otlp.grpc import GrpcServer, peer_address
+from receiver.otlp.grpc import GrpcServer
 from receiver.signal import LOGS, TRACES
 from tests.receiver.otlp.doors import MAX_BYTES, TOKENS, Doors, through
 from tests.receiver.otlp.requests import event, request, span
@@ -107,21 +107,40 @@ def test_only_senders_send(token: str | None, code: grpc.StatusCode, tmp_path: P
     through(tmp_path, what, TOKENS)
 
 
-@pytest.mark.parametrize(
-    ("peer", "address"),
-    [("ipv4:10.0.0.1:5000", "10.0.0.1"), ("ipv6:%5B::1%5D:5000", "::1"), ("ipv6:[::1]:5000", "::1"), ("unix:", None)],
-)
-def test_the_peer_is_an_address(peer: str, address: str | None) -> None:
-    """As it stands on the entry."""
-    assert peer_address(peer) == address
-
-
 def test_a_port_that_is_taken_is_a_wrong_setting(tmp_path: Path) -> None:
     """Two receivers never share a port unnoticed."""
 
     async def what(doors: Doors) -> None:
         with pytest.raises(WrongSettings, match=r"otlp\.grpc"):
             GrpcServer({}, Otlp(grpc=f"127.0.0.1:{doors.grpc.port}"))
+
+    through(tmp_path, what)
+
+
+@pytest.mark.parametrize("bodies", [[], [b"", b""], [BODY, BODY]])
+def test_a_request_has_one_message(bodies: list[bytes], tmp_path: Path) -> None:
+    """None, or several, are told so, and nothing of them is kept; the next request is taken."""
+
+    async def what(doors: Doors) -> None:
+        async with grpc.aio.insecure_channel(f"127.0.0.1:{doors.grpc.port}") as channel:
+            call = channel.stream_unary(f"/{TRACES.service}/Export")(iter(bodies), timeout=10)
+            with pytest.raises(grpc.aio.AioRpcError) as refused:
+                await call
+            assert refused.value.code() == grpc.StatusCode.INTERNAL
+        assert doors.rows() == []
+        await doors.call(BODY)
+
+    through(tmp_path, what)
+
+
+def test_what_is_not_there_is_unimplemented(tmp_path: Path) -> None:
+    """Metrics are for somebody else: a sender of them is told for good."""
+
+    async def what(doors: Doors) -> None:
+        async with grpc.aio.insecure_channel(f"127.0.0.1:{doors.grpc.port}") as channel:
+            with pytest.raises(grpc.aio.AioRpcError) as refused:
+                await channel.unary_unary("/opentelemetry.proto.collector.metrics.v1.MetricsService/Export")(b"")
+            assert refused.value.code() == grpc.StatusCode.UNIMPLEMENTED
 
     through(tmp_path, what)
 

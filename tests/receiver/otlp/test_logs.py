@@ -48,7 +48,7 @@ def logs(*records: LogRecord, service: str = "shop") -> ExportLogsServiceRequest
 
 
 def extract(*records: LogRecord, service: str = "shop") -> Extracted:
-    return extract_events(log_events(logs(*records, service=service)), RECEPTION)
+    return extract_events(log_events(logs(*records, service=service).SerializeToString()), RECEPTION)
 
 
 def said(extracted: Extracted) -> dict[str, Any]:
@@ -90,7 +90,7 @@ def test_the_older_way_to_name_an_event_is_read() -> None:
 def test_a_span_event_and_a_record_with_one_id_are_one_entry() -> None:
     """They compare equal, whatever body the record has beside."""
     attributes = {"audit__record__id": ID, "audit__reason": "x", "n": 1}
-    on_span = extract_events(span_events(request(span(event(**attributes)))), RECEPTION)
+    on_span = extract_events(span_events(request(span(event(**attributes))).SerializeToString()), RECEPTION)
     (a,), (b,) = on_span.entries, extract(record(body="beside", **attributes)).entries
     assert (a.event_id, a.digest) == (b.event_id, b.digest) == (ID, a.digest)
 
