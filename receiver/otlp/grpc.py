@@ -9,14 +9,14 @@ from typing import Any
 from google.rpc.code_pb2 import INTERNAL, UNIMPLEMENTED
 
 from receiver.config import Address, Otlp, Tls
-from receiver.errors import ReceiverError, TooLarge, UnsupportedEncoding, WrongSettings
+from receiver.errors import Busy, ReceiverError, TooLarge, UnsupportedEncoding, WrongSettings
 from receiver.http2 import message
 from receiver.http2.fields import block_of
 from receiver.http2.server import Request, ServerConnection
 from receiver.otlp.aside import aside
 from receiver.otlp.certificate import Certificate, of_pem
 from receiver.otlp.health import Health
-from receiver.otlp.in_flight import Held, InFlight
+from receiver.otlp.in_flight import InFlight
 from receiver.otlp.inflate import ENCODINGS
 from receiver.otlp.service import RECEIPT, Services
 from receiver.otlp.status import codes_of, retry_info, status_of
@@ -40,6 +40,7 @@ class GrpcServer:
         self._in_flight = InFlight(settings.grpc_in_flight_max, settings.in_flight_max_bytes)
         self._streams_max = STREAMS_TIMES * settings.grpc_in_flight_max
         self._message_max = settings.request_max_bytes
+        self.read_timeout_s = settings.read_timeout_s
         self._health = Health(("", *(signal.service for signal in SIGNALS.values())))
         self._connections: set[ServerConnection] = set()
         self._tls = _context(settings.tls)
@@ -70,10 +71,10 @@ class GrpcServer:
         await self._server.wait_closed()
 
     def _connection(self) -> ServerConnection:
-        return ServerConnection(self._answer, self._admit, self._streams_max, self._connections)
+        return ServerConnection(self, self._streams_max, self._connections)
 
-    def _admit(self, request: Request) -> bool:
-        """Refuse a message that is too large by what it says of itself, before it is there."""
+    def admit(self, request: Request) -> bool:
+        """Refuse a message that is too large by what it says of itself, before it is there, or beside the others."""
         if request.expected is None:
             request.expected = message.announced(request.body)
         announced = request.expected
@@ -83,9 +84,28 @@ class GrpcServer:
         if announced is not None and request.size > announced + message.PREFIX_BYTES:
             _end(request, INTERNAL, ONE_MESSAGE)
             return False
+        try:
+            self._hold(request, request.size - request.held)
+        except Busy as error:
+            _refuse(request, error)
+            return False
         return True
 
-    async def _answer(self, request: Request) -> None:
+    def late(self, request: Request) -> None:
+        """As a body over HTTP that did not come: send it again."""
+        _refuse(request, Busy(f"the body did not come within {self.read_timeout_s:g} s"))
+
+    def gone(self, request: Request) -> None:
+        """What it held is free for others."""
+        self._in_flight.give(request.held)
+        request.held = 0
+
+    def _hold(self, request: Request, size: int) -> None:
+        self._in_flight.take(size, request.held)
+        request.held += size
+
+    async def answer(self, request: Request) -> None:
+        """Answer one call, whatever becomes of it."""
         path = request.fields.get(":path", "")
         signal = _METHODS.get(path)
         try:
@@ -99,11 +119,10 @@ class GrpcServer:
             _refuse(request, error)
 
     async def _export(self, signal: Signal, request: Request) -> None:
-        with self._in_flight.request() as held:
-            held.add(request.size)
+        with self._in_flight.request():
             service = self._services[signal]
             caller = service.caller(request.fields.get("authorization"), _certificate(request.transport))
-            body = await self._message(request, held)
+            body = await self._message(request)
             if body is None:
                 _end(request, INTERNAL, ONE_MESSAGE)
                 return
@@ -114,7 +133,7 @@ class GrpcServer:
         )
         request.send(message.framed(answer.message.SerializeToString()), trailers)
 
-    async def _message(self, request: Request, held: Held) -> bytes | None:
+    async def _message(self, request: Request) -> bytes | None:
         found = message.unframed(request.body)
         request.body.clear()
         if found is None:
@@ -126,7 +145,7 @@ class GrpcServer:
         if encoding not in ENCODINGS:
             raise UnsupportedEncoding(f"the encoding must be gzip, zstd or none, not {encoding!r:.80}")
         inflated = await aside(len(body), ENCODINGS[encoding], body, self._message_max)
-        held.add(len(inflated))
+        self._hold(request, len(inflated))
         return inflated
 
 

@@ -41,10 +41,14 @@ class InFlight:
             yield held
         finally:
             self.requests -= 1
-            self._bytes -= held.size
+            self.give(held.size)
 
     def take(self, size: int, held: int) -> None:
         """Room for *size* bytes beside *held* of the same request; one that is alone always has it."""
         if self._bytes + size > self._bytes_max and self._bytes > held:
             raise Busy("too many bytes at once")
         self._bytes += size
+
+    def give(self, size: int) -> None:
+        """So many bytes are held no more."""
+        self._bytes -= size

@@ -2,12 +2,14 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
 from receiver.http2 import frames
 from receiver.http2.frames import PREFACE, Frame, FrameReader
-from receiver.http2.server import Handle, Request, ServerConnection
+from receiver.http2.server import Request, ServerConnection
+
+Handle = Callable[[Request], Awaitable[None]]
 
 
 class Peer:
@@ -57,14 +59,39 @@ async def echo(request: Request) -> None:
     request.send(b"".join(request.body), b"\x88")
 
 
+class Answering:
+    """A door that answers with *handle*, and notes who was late and who is gone."""
+
+    def __init__(self, handle: Handle, admit: Callable[[Request], bool], read_timeout_s: float) -> None:
+        self.read_timeout_s = read_timeout_s
+        self.answer = handle
+        self.admit = admit
+        self.was_late: list[int] = []
+        self.was_gone: list[int] = []
+
+    def late(self, request: Request) -> None:
+        """Say so."""
+        self.was_late.append(request.stream)
+        request.end(b"\x8d")
+
+    def gone(self, request: Request) -> None:
+        """Note it."""
+        self.was_gone.append(request.stream)
+
+
 @contextlib.asynccontextmanager
 async def served(
-    handle: Handle = echo, admit: Callable[[Request], bool] = lambda request: True, streams_max: int = 10
+    handle: Handle = echo,
+    admit: Callable[[Request], bool] = lambda request: True,
+    streams_max: int = 10,
+    read_timeout_s: float = 60.0,
+    door: "Answering | None" = None,
 ) -> AsyncIterator[tuple[Peer, set[ServerConnection]]]:
     """A server on loopback, and a client that has greeted it."""
+    door = door or Answering(handle, admit, read_timeout_s)
     open_ones: set[ServerConnection] = set()
     server = await asyncio.get_running_loop().create_server(
-        lambda: ServerConnection(handle, admit, streams_max, open_ones), "127.0.0.1", 0
+        lambda: ServerConnection(door, streams_max, open_ones), "127.0.0.1", 0
     )
     peer = Peer(*await asyncio.open_connection(*server.sockets[0].getsockname()))
     peer.write(PREFACE, frames.settings())

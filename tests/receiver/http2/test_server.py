@@ -10,7 +10,7 @@ from receiver.http2.connection import FRAME_MAX_BYTES, IDLE_FRAMES_MAX
 from receiver.http2.fields import BLOCK_MAX_BYTES, block_of
 from receiver.http2.frames import frame
 from receiver.http2.server import Request, ServerConnection
-from tests.receiver.http2.peer import Peer, through
+from tests.receiver.http2.peer import Answering, Peer, echo, through
 
 BLOCK = block_of(((":path", "/echo"), ("te", "trailers")))
 ENDED = frames.END_HEADERS | frames.END_STREAM
@@ -241,3 +241,49 @@ def test_a_silent_client_is_asked_and_let_go(monkeypatch: pytest.MonkeyPatch) ->
             await peer.next(frames.GOAWAY)
 
     through(what)
+
+
+def test_a_body_that_stalls_is_given_up() -> None:
+    """It is answered as late, once, and its stream is closed; others go on on the same connection."""
+    door = Answering(echo, lambda _: True, 0.2)
+
+    async def what(peer: Peer, _: Any) -> None:
+        peer.write(frame(frames.HEADERS, frames.END_HEADERS, 1, BLOCK), frame(frames.DATA, 0, 1, b"half"))
+        assert (await peer.next(frames.HEADERS)).stream == 1
+        assert (await peer.next(frames.RST_STREAM)).stream == 1
+        peer.write(frame(frames.DATA, frames.END_STREAM, 1, b"too late"), request(3, b"whole"))
+        assert await answer(peer, 5) == b"whole"
+        assert door.was_late == [1]
+        assert door.was_gone == [1, 3]
+
+    through(what, door=door)
+
+
+def test_what_was_held_is_let_go_of_with_the_connection() -> None:
+    """A client that dies in mid-request leaves nothing behind."""
+    door = Answering(echo, lambda _: True, 60)
+
+    async def what(peer: Peer, open_ones: set[ServerConnection]) -> None:
+        peer.write(frame(frames.HEADERS, frames.END_HEADERS, 1, BLOCK), frame(frames.DATA, 0, 1, b"half"))
+        peer.write(request(3, b"x"))
+        await answer(peer, 1)
+        peer.close()
+        async with asyncio.timeout(5):
+            while open_ones:
+                await asyncio.sleep(0.001)
+        assert sorted(door.was_gone) == [1, 3]
+
+    through(what, door=door)
+
+
+def test_a_request_ends_once() -> None:
+    """Trailers behind its end are an error of the connection."""
+
+    async def never(_: Request) -> None:
+        await asyncio.Event().wait()
+
+    async def what(peer: Peer, _: Any) -> None:
+        peer.write(request(1, b"x"), frame(frames.HEADERS, ENDED, 1, BLOCK))
+        assert await peer.gone() == frames.PROTOCOL_ERROR
+
+    through(what, handle=never)

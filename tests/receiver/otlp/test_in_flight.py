@@ -10,7 +10,12 @@ import grpc
 import pytest
 
 from receiver.errors import Busy
+from receiver.http2 import frames
+from receiver.http2.fields import block_of
+from receiver.http2.frames import frame
+from receiver.http2.message import framed
 from receiver.otlp.in_flight import InFlight
+from receiver.signal import TRACES
 from tests.receiver.otlp.doors import Doors, through
 from tests.receiver.otlp.requests import event, request, span
 
@@ -103,3 +108,44 @@ def test_grpc_bodies_are_counted(tmp_path: Path) -> None:
         await doors.call(BODY)
 
     through(tmp_path, what, in_flight_max_bytes=BOUND)
+
+
+def test_a_grpc_body_is_counted_while_it_comes(tmp_path: Path) -> None:
+    """What never becomes whole takes room as well, until its client is gone."""
+
+    async def what(doors: Doors) -> None:
+        reader, writer = await asyncio.open_connection("127.0.0.1", doors.grpc.port)
+        block = block_of(((":path", TRACES.method), ("content-type", "application/grpc")))
+        half = framed(BODY)[:5000]
+        begun = frame(frames.HEADERS, frames.END_HEADERS, 1, block) + frame(frames.DATA, 0, 1, half)
+        writer.write(frames.PREFACE + frames.settings() + begun)
+        while doors.grpc._in_flight._bytes < 5000:
+            await asyncio.sleep(0.01)
+        with pytest.raises(grpc.aio.AioRpcError) as refused:
+            await doors.call(BODY)
+        assert refused.value.code() == grpc.StatusCode.UNAVAILABLE
+        writer.close()
+        while doors.grpc._in_flight._bytes:
+            await asyncio.sleep(0.01)
+        await doors.call(BODY)
+        assert (await reader.read())[:0] == b""
+
+    through(tmp_path, what, in_flight_max_bytes=BOUND)
+
+
+def test_a_grpc_body_that_stalls_is_busy(tmp_path: Path) -> None:
+    """As one over HTTP: UNAVAILABLE, within the time that a request has."""
+
+    async def what(doors: Doors) -> None:
+        reader, writer = await asyncio.open_connection("127.0.0.1", doors.grpc.port)
+        block = block_of(((":path", TRACES.method), ("content-type", "application/grpc")))
+        begun = frame(frames.HEADERS, frames.END_HEADERS, 1, block) + frame(frames.DATA, 0, 1, framed(BODY)[:50])
+        writer.write(frames.PREFACE + frames.settings() + begun)
+        told = b""
+        while b"did not come within" not in told:
+            told += await reader.read(1000)
+        assert b"grpc-status\x0214" in told
+        assert doors.grpc._in_flight._bytes == 0
+        writer.close()
+
+    through(tmp_path, what, read_timeout_s=0.3)
