@@ -121,7 +121,7 @@ def configure(
 
 
 def record(
-    action: str,
+    action: str | catalog.Event,
     resource: Resource | None = None,
     *,
     before: Any = None,
@@ -134,15 +134,19 @@ def record(
 ) -> Recorded:
     """Record one audit event on the current span (a trace of its own outside any).
 
-    *action* is ``resource.action.result``; *resource* is what was acted on, ``(type, id)``; *before* and *after* are
-    its states, any JSON. *extra* are further fields of the entry (see ``bind`` and docs/record.md). *guarantee* is
-    ``best_effort`` (in memory), ``journaled`` (on disk before this returns) or ``enforced``, which waits for the
-    receiver's receipt and raises AuditNotStored when it does not come in time. Inside a transaction of SQLAlchemy
-    or Django the event waits for its end: after a rollback it stands as ``….failed``.
+    *action* is ``resource.action.result``, or an event of :mod:`otel_audit.catalog`, of which whatever is said here as
+    well wins. *resource* is what was acted on, ``(type, id)``; *before* and *after* are its states, any JSON. *extra*
+    are further fields of the entry (see ``bind`` and docs/record.md). *guarantee* is ``best_effort`` (in memory),
+    ``journaled`` (on disk before this returns) or ``enforced``, which waits for the receiver's receipt and raises
+    AuditNotStored when it does not come in time. Inside a transaction of SQLAlchemy or Django the event waits for its
+    end: after a rollback it stands as ``….failed``.
 
     A wrong call (an empty name, an unknown field, a value that cannot be told) raises InvalidEvent in development
     mode and for ``enforced``; else it is recorded as far as it can be, with a note.
     """
+    if isinstance(action, catalog.Event):
+        said = {"before": before, "after": after, "outcome": outcome, "reason": reason, "metadata": metadata, **extra}
+        return record(**action.arguments(resource=resource, guarantee=guarantee, **said))
     recorded, ask = (_recording or _current()).begin(
         action, resource, before, after, outcome, reason, metadata, guarantee, extra
     )
@@ -150,7 +154,7 @@ def record(
 
 
 async def arecord(
-    action: str,
+    action: str | catalog.Event,
     resource: Resource | None = None,
     *,
     before: Any = None,
@@ -162,12 +166,15 @@ async def arecord(
     **extra: Unpack[Extra],
 ) -> Recorded:
     """As :func:`record`; ``enforced`` waits for its receipt without holding up the event loop."""
+    if isinstance(action, catalog.Event):
+        said = {"before": before, "after": after, "outcome": outcome, "reason": reason, "metadata": metadata, **extra}
+        return await arecord(**action.arguments(resource=resource, guarantee=guarantee, **said))
     recorded, ask = _current().begin(action, resource, before, after, outcome, reason, metadata, guarantee, extra)
     return recorded if ask is None else recorded._replace(receipt=await ask.wait_async())
 
 
 def change(
-    action: str,
+    action: str | catalog.Event,
     resource: Resource | None = None,
     *,
     before: Any = None,
@@ -180,9 +187,14 @@ def change(
     """A context manager around a change: records ``<action>.success`` with both states at its end.
 
     When the body raises, records ``<action>.failed`` with the error's type and message instead, and lets it pass.
-    (The results are those the catalogue names for *action*.) The body sets ``.after``, ``.reason``, ``.metadata`` or
+    (The results are those the catalogue names for *action*; an event of the catalogue stands for its action, whatever
+    its result.) The body sets ``.after``, ``.reason``, ``.metadata`` or
     ``.resource`` on what it is given; *before* and *after* may be callables, asked at the beginning and at the end.
     """
+    if isinstance(action, catalog.Event):
+        said = {"before": before, "after": after, "reason": reason, "metadata": metadata, **extra}
+        arguments = action.arguments(resource=resource, guarantee=guarantee, **said)
+        return change(**arguments | {"action": action.key})
     return _change.change(record, action, resource, before, after, reason, metadata, guarantee=guarantee, **extra)
 
 

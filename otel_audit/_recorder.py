@@ -17,6 +17,7 @@ from otel_audit._context import Facts, attributes, bound, say_field
 from otel_audit._copy import leave_copy
 from otel_audit._enforced import Ask
 from otel_audit._event import Event
+from otel_audit._near_miss import look
 from otel_audit._said import say, together
 from otel_audit._wrong import Notes
 from otel_audit.errors import AuditError, InvalidEvent
@@ -112,6 +113,8 @@ class Recorder:
                 notes.wrong(InvalidEvent(f"guarantee must be one of {', '.join(GUARANTEES)}, not {promised!r}"))
                 promised = self._guarantee
             told = _told(resource, before, after, outcome, reason, metadata, extra, notes)
+            if self._strict:
+                look(action)
             event_id = self._new_id()
             name, around = _name(action, notes), bound()
             own = say(told, notes, around.attributes.get(wire.ACTOR_TYPE))

@@ -4,6 +4,9 @@ def test_stock_is_corrected():
     with capture() as entries:
         correct("SKU-1", 35)
     assert entries[0].new_state == {"stock": 35}
+
+With pytest, ``pytest_plugins = ["otel_audit.testing"]`` in ``conftest.py`` gives the fixture ``audit_entries``: the
+entries of the test that asks for it.
 """
 
 import itertools
@@ -42,6 +45,19 @@ def capture(now_ns: int = FIXED_NS) -> Iterator[list[Entry]]:
     )
     with otel_audit.recording_with(recorder), _wrong.in_development():
         yield entries
+
+
+try:
+    import pytest
+except ImportError:  # an application's tests may use another runner
+    pass
+else:
+
+    @pytest.fixture
+    def audit_entries() -> Iterator[list[Entry]]:
+        """What this test records; see :func:`capture`."""
+        with capture() as entries:
+            yield entries
 
 
 class _Kept:

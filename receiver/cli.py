@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from receiver import cli_deadletter, cli_doctor, cli_index, cli_read, config
+from receiver import cli_deadletter, cli_doctor, cli_emit, cli_index, cli_read, config
 from receiver.config import Address, Settings
 from receiver.errors import WrongSettings
 from receiver.supervisor import WRONG_SETTINGS, Supervisor
@@ -15,7 +15,7 @@ from receiver.supervisor import WRONG_SETTINGS, Supervisor
 app = typer.Typer(
     no_args_is_help=True, add_completion=False, help="An audit log that rides on OpenTelemetry.", rich_markup_mode=None
 )
-for commands in (cli_read, cli_deadletter, cli_doctor, cli_index):
+for commands in (cli_read, cli_emit, cli_deadletter, cli_doctor, cli_index):
     commands.register(app)
 
 

@@ -9,7 +9,7 @@ ROOT = Path(__file__).parent.parent
 #: A module of the receiver imports only from rows below its own; a row's members do not know each other.
 LAYERS = [
     {"cli"},
-    {"app", "cli_deadletter", "cli_doctor", "cli_index", "cli_read", "supervisor"},
+    {"app", "cli_deadletter", "cli_doctor", "cli_emit", "cli_index", "cli_read", "supervisor"},
     {"api", "cli_wait", "doctor", "otlp", "ui"},
     {"accept", "correlate", "cursors", "exposition", "setup"},
     {"index", "traces", "forward", "seal", "detect", "archive", "requests"},
@@ -25,6 +25,8 @@ ROW = {name: row for row, names in enumerate(LAYERS) for name in names}
 
 #: What the receiver may know of the SDK.
 CONTRACT = {"entry", "wire", "canonical", "catalog", "redact"}
+#: These record events themselves, through the front door.
+SENDERS = {"receiver.cli_emit"}
 
 
 def _imports(package: str) -> Iterator[tuple[str, str]]:
@@ -73,6 +75,6 @@ def test_the_sdk_stands_alone():
 
 def test_the_receiver_knows_only_the_contract():
     """The receiver reads what the SDK writes, and nothing of how the SDK works."""
-    known = [(a, b) for a, b in _imports("receiver") if b.split(".")[0] == "otel_audit"]
+    known = [(a, b) for a, b in _imports("receiver") if b.split(".")[0] == "otel_audit" and a not in SENDERS]
     assert known
     assert [pair for pair in known if pair[1].split(".")[1] not in CONTRACT] == []

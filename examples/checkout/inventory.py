@@ -8,6 +8,7 @@ from pydantic import BaseModel
 
 import otel_audit
 from examples.checkout.service import create_service
+from otel_audit import catalog
 
 app = create_service("inventory")
 tracer = trace.get_tracer("shop.inventory")
@@ -28,7 +29,7 @@ class Correction(BaseModel):
 @app.post("/stock/{sku}/sales")
 def sell(sku: str, sale: Sale) -> dict[str, Any]:
     """Take goods out of stock for an order."""
-    return _set(sku, STOCK.get(sku, 0) - sale.count, metadata={"order_id": sale.order_id})
+    return _set(sku, STOCK.get(sku, 0) - sale.count, order_id=sale.order_id)
 
 
 @app.post("/stock/{sku}/corrections")
@@ -37,11 +38,12 @@ def correct(sku: str, correction: Correction) -> dict[str, Any]:
     return _set(sku, correction.counted, reason=correction.reason)
 
 
-def _set(sku: str, stock: int, **said: Any) -> dict[str, Any]:
+def _set(sku: str, stock: int, order_id: str | None = None, reason: str | None = None) -> dict[str, Any]:
+    before = {"stock": STOCK.get(sku)}
     with (
         tracer.start_as_current_span("update stock"),
         otel_audit.change(
-            "inventory.update", ("inventory_item", sku), before={"stock": STOCK.get(sku)}, **said
+            catalog.product.inventory_update_success(sku, order_id=order_id), before=before, reason=reason
         ) as change,
     ):
         if stock < 0:

@@ -9,6 +9,7 @@ from pydantic import BaseModel
 
 import otel_audit
 from examples.checkout.service import call, create_service
+from otel_audit import catalog
 
 app = create_service("order")
 tracer = trace.get_tracer("shop.order")
@@ -28,7 +29,7 @@ async def create(new: NewOrder, request: Request) -> dict[str, Any]:
     total = sum(PRICES[sku] * count for sku, count in new.items.items())
     with tracer.start_as_current_span("create order"):
         order = {"status": "created", "items": new.items, "total": total, "currency": "EUR"}
-        otel_audit.record("order.create.success", resource=("order", order_id), after=order)
+        otel_audit.record(catalog.order.create_success(order_id, amount=total, currency="EUR", after=order))
     payment = await call(
         request, "payment", "/payments", {"order_id": order_id, "amount": total, "currency": "EUR", "card": new.card}
     )

@@ -8,6 +8,7 @@ from pydantic import BaseModel
 
 import otel_audit
 from examples.checkout.service import create_service
+from otel_audit import catalog
 
 app = create_service("payment")
 tracer = trace.get_tracer("shop.payment")
@@ -24,19 +25,22 @@ class NewPayment(BaseModel):
 def pay(new: NewPayment) -> dict[str, Any]:
     """Take the money. Of the card only the last four digits are told."""
     payment_id, authorization_id = f"p-{uuid.uuid4().hex[:10]}", f"a-{uuid.uuid4().hex[:10]}"
-    metadata = {
-        "order_id": new.order_id,
-        "authorization_id": authorization_id,
-        "amount": new.amount,
-        "currency": new.currency,
-        "card_last4": new.card[-4:],
-    }
+    card = {"card_last4": new.card[-4:]}
+    of = {"order_id": new.order_id, "authorization_id": authorization_id}
     with tracer.start_as_current_span("authorize"):
         authorized = {"status": "authorized", "amount": new.amount}
-        otel_audit.record("payment.authorize.success", ("payment", payment_id), after=authorized, metadata=metadata)
+        otel_audit.record(
+            catalog.payment.authorize_success(
+                payment_id, amount=new.amount, currency=new.currency, **of, after=authorized, metadata=card
+            )
+        )
     with (
         tracer.start_as_current_span("capture"),
-        otel_audit.change("payment.capture", ("payment", payment_id), before=authorized, metadata=metadata) as change,
+        otel_audit.change(
+            catalog.payment.capture_success(
+                payment_id, amount=new.amount, currency=new.currency, **of, before=authorized, metadata=card
+            )
+        ) as change,
     ):
         change.after = {"status": "captured", "amount": new.amount}
     return {"payment_id": payment_id}

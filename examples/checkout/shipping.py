@@ -9,6 +9,7 @@ from pydantic import BaseModel
 
 import otel_audit
 from examples.checkout.service import create_service
+from otel_audit import catalog
 
 app = create_service("shipping")
 tracer = trace.get_tracer("shop.shipping")
@@ -29,11 +30,11 @@ def ship(new: NewShipment) -> dict[str, Any]:
     """Make the label of an order's shipment."""
     shipment_id = f"sh-{uuid.uuid4().hex[:10]}"
     with tracer.start_as_current_span("create label"):
+        made = {"status": "label_created", "carrier": "parcel"}
         otel_audit.record(
-            "shipping.label.create.success",
-            ("shipment", shipment_id),
-            after={"status": "label_created", "carrier": "parcel"},
-            metadata={"order_id": new.order_id},
+            catalog.external.shipping_label_create_success(
+                shipment_id, order_id=new.order_id, carrier="parcel", after=made
+            )
         )
     return {"shipment_id": shipment_id}
 
@@ -47,11 +48,12 @@ def print_label(order_id: str) -> dict[str, Any]:
                 _send_to(PRINTER)
             except PrinterOffline as error:
                 otel_audit.record(
-                    "order.label.print.failed",
-                    ("order", order_id),
-                    error_type="printer_offline",
-                    error_message=str(error),
-                    metadata={"printer_id": PRINTER},
+                    catalog.order.label_print_failed(
+                        order_id,
+                        error_type="printer_offline",
+                        error_message=str(error),
+                        metadata={"printer_id": PRINTER},
+                    )
                 )
                 raise
     except PrinterOffline as error:

@@ -9,6 +9,7 @@ from pydantic import BaseModel
 
 import otel_audit
 from examples.checkout.service import Actor, call, create_service
+from otel_audit import catalog
 
 ACCOUNTS = {
     "ann@example.org": ("correct horse", "u-ann", "user"),
@@ -53,14 +54,14 @@ def login(login: Login) -> dict[str, str]:
     """Open a session; a wrong password is as much worth recording as a right one."""
     password, user_id, actor_type = ACCOUNTS.get(login.email, ("", "", "user"))
     if not password or not secrets.compare_digest(password.encode(), login.password.encode()):
-        target = ("user", user_id or login.email)
-        otel_audit.record("user.login.failed", target, user_email=login.email, error_type="invalid_credentials")
+        failed = catalog.user.login_failed(user_id or login.email, error_type="invalid_credentials")
+        otel_audit.record(failed, user_email=login.email)
         raise HTTPException(401, "wrong e-mail or password")
     # The token is a secret and stays out of the log; the session id is not and goes into it.
     token, session_id = secrets.token_urlsafe(), f"s-{uuid.uuid4().hex[:12]}"
     actor: Actor = {"user_id": user_id, "user_email": login.email, "actor_type": actor_type, "session_id": session_id}
     with otel_audit.bind(**actor):
-        otel_audit.record("user.login.success", resource=("user", user_id))
+        otel_audit.record(catalog.user.login_success(user_id))
     SESSIONS[token] = actor
     return {"token": token, "session_id": session_id}
 

@@ -1,25 +1,17 @@
 """The e-commerce actions everyone names alike, with severity, ECS category and the ids that tie them together.
 
-An action that is not listed is as welcome as one that is: the catalogue only knows more about the listed ones.
+    otel_audit.record(catalog.payment.capture_success("p-9", order_id="1001", amount="49.90"))
+
+Each group is a module with a constructor for each event. An action that is not listed is as welcome as one that is: the
+catalogue only knows more about the listed ones. docs/catalog.md lists them all.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 from otel_audit.catalog import access, external, order, payment, product, system, user
 from otel_audit.catalog.action import OUTCOME_OF_RESULT, SEVERITIES, Action, Outcome, Severity, severity_after
-
-GROUPS: Mapping[str, tuple[Action, ...]] = {
-    "user": user.ACTIONS,
-    "order": order.ACTIONS,
-    "payment": payment.ACTIONS,
-    "product": product.ACTIONS,
-    "access": access.ACTIONS,
-    "external": external.ACTIONS,
-    "system": system.ACTIONS,
-}
-
-ACTIONS: Mapping[str, Action] = {action.key: action for group in GROUPS.values() for action in group}
+from otel_audit.catalog.actions import ACTIONS, GROUPS
+from otel_audit.catalog.event import Event
 
 _EVERY_ID = tuple(sorted({name for action in ACTIONS.values() for name in action.ids}))
 
@@ -53,4 +45,21 @@ def meaning_of(name: str, outcome: Outcome | None = None) -> Meaning:
     return Meaning(outcome, severity, category, kind, known.resource_type, known.ids)
 
 
-__all__ = ["ACTIONS", "GROUPS", "SEVERITIES", "Action", "Meaning", "Outcome", "Severity", "meaning_of"]
+__all__ = [
+    "ACTIONS",
+    "GROUPS",
+    "SEVERITIES",
+    "Action",
+    "Event",
+    "Meaning",
+    "Outcome",
+    "Severity",
+    "access",
+    "external",
+    "meaning_of",
+    "order",
+    "payment",
+    "product",
+    "system",
+    "user",
+]

@@ -32,6 +32,7 @@ while True:
             os.write(promised, recorded.event_id.encode() + b"\\n")
 """
 SECONDS = 6
+ENOUGH = 300
 
 
 def test_what_was_recorded_outlives_the_service_and_the_receiver(tmp_path: Path):
@@ -42,15 +43,15 @@ def test_what_was_recorded_outlives_the_service_and_the_receiver(tmp_path: Path)
     environ = environment(nobody, tmp_path / "spill")
     kills = 0
     ends = time.monotonic() + SECONDS
-    while time.monotonic() < ends:
+    # On a machine that is busy a service may not live long enough to record anything.
+    while time.monotonic() < ends or len(_promised(tmp_path)) < ENOUGH:
         with running(tmp_path / "data", ports) as receiver:
-            until = min(ends, time.monotonic() + random.uniform(2, 5))
+            until = time.monotonic() + random.uniform(2, 5)
             while time.monotonic() < until:
                 kills += 1
                 _live_and_die(tmp_path / f"promised-{kills}", environ)
             os.kill(receiver.pid, signal.SIGTERM)
-    promised = [line for file in tmp_path.glob("promised-*") for line in file.read_text().splitlines()]
-    assert len(promised) > 300
+    promised = _promised(tmp_path)
     with running(tmp_path / "data", ports) as receiver:
         while list((tmp_path / "spill").glob("*.spill")):
             run("import otel_audit, time; otel_audit.configure(service_name='heir'); time.sleep(3)", environ)
@@ -60,6 +61,11 @@ def test_what_was_recorded_outlives_the_service_and_the_receiver(tmp_path: Path)
     assert set(promised) <= set(stored)
     without_holes(entries)
     assert list((tmp_path / "spill").glob("*.set-aside")) == []
+
+
+def _promised(directory: Path) -> list[str]:
+    """The events whose ``record()`` returned; the test's time limit is the longest it is waited for enough of them."""
+    return [line for file in directory.glob("promised-*") for line in file.read_text().splitlines()]
 
 
 def _live_and_die(promised: Path, environ: dict[str, str]) -> None:

