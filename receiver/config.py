@@ -116,9 +116,7 @@ class Otlp(Section):
         le=1 << 40,
         description="bytes of the requests that are answered at once, of HTTP and of gRPC each; one alone always fits",
     )
-    read_timeout_s: float = Field(
-        10.0, gt=0, le=3600, description="longest a request may take to come in, in seconds"
-    )
+    read_timeout_s: float = Field(10.0, gt=0, le=3600, description="longest a request may take to come in, in seconds")
     cors_origins: tuple[str, ...] = Field((), description="origins of browser pages that may send over HTTP")
     tls: Tls = Tls()
 
