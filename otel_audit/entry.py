@@ -5,6 +5,7 @@ its resource, and the receiver that vouches for it; they never change. *Seen* fa
 around it and may arrive later; :attr:`Entry.seen` lists the fields filled that way.
 """
 
+from collections.abc import Mapping
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, SerializerFunctionWrapHandler, model_serializer
@@ -119,3 +120,28 @@ class Entry(Frozen):
     sender: Sender | None = None
     integrity: Integrity | None = None
     seen: tuple[str, ...] = ()
+
+    @classmethod
+    def kept(cls, fields: Mapping[str, Any]) -> "Entry":
+        """The entry of which *fields*, as plain JSON, were kept; defaults may be left out.
+
+        They are taken as they are, which costs a fifth of looking at each: only for what was an entry before.
+        """
+        known = {**_DEFAULTS, "metadata": {}, **fields}
+        for name in _TUPLES:
+            known[name] = tuple(known[name])
+        for name, inner in _INNER.items():
+            if known[name] is not None:
+                known[name] = inner(**known[name])
+        entry = cls.__new__(cls)
+        # As pydantic's own constructors do it, for what is frozen takes no attributes in the ordinary way.
+        object.__setattr__(entry, "__dict__", known)
+        object.__setattr__(entry, "__pydantic_fields_set__", set(known))
+        object.__setattr__(entry, "__pydantic_extra__", None)
+        object.__setattr__(entry, "__pydantic_private__", None)
+        return entry
+
+
+_DEFAULTS = {name: field.default for name, field in Entry.model_fields.items() if not field.is_required()}
+_TUPLES = tuple(name for name, default in _DEFAULTS.items() if default == ())
+_INNER: Mapping[str, type[Frozen]] = {"source": Source, "sender": Sender, "integrity": Integrity}

@@ -6,7 +6,7 @@ from typing import Any
 import orjson
 from starlette.responses import Response
 
-from otel_audit.entry import Entry
+from otel_audit.entry import Entry, Frozen
 from receiver.correlate.desk import Freshness
 from receiver.correlate.history import changes
 from receiver.sentence import sentence
@@ -16,16 +16,17 @@ Json = dict[str, Any]
 
 def answer(content: Json) -> Response:
     """*content* as the body of an answer, written once: its shape is ours, and held to the document by the tests."""
-    return Response(orjson.dumps(content), media_type="application/json")
+    return Response(orjson.dumps(content, default=_inner), media_type="application/json")
+
+
+def _inner(value: Frozen) -> Json:
+    """A value within an entry."""
+    return value.model_dump()
 
 
 def entry(shown: Entry) -> Json:
     """One entry; a field that nobody told is null."""
-    return {
-        **shown.model_dump(),
-        "message": sentence(shown),
-        "changes": changes(shown),
-    }
+    return {**vars(shown), "message": sentence(shown), "changes": changes(shown)}
 
 
 def entries(shown: Iterable[Entry]) -> list[Json]:

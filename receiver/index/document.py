@@ -128,16 +128,27 @@ def is_minimal(document: Mapping[str, Any]) -> bool:
 
 def entry_from(document: Mapping[str, Any]) -> Entry:
     """The entry :func:`document_of` was given."""
-    fields = {"timestamp": document["@timestamp"], "received_at": _at(document, "event.ingested")}
-    for field, path in (PLAIN | STATES | INNER | {"status_code": "http.response.status_code"}).items():
-        if (value := _at(document, path)) is not None:
-            fields[field] = value
-    if (nanoseconds := _at(document, "event.duration")) is not None:
+    fields: dict[str, Any] = {}
+    _gather(document, _READ, fields)
+    if (nanoseconds := fields.pop(_DURATION, None)) is not None:
         fields["duration_ms"] = nanoseconds / NS_PER_MS
-    if (source := _at(document, "audit.source.id")) is not None:
-        fields["source"] = {"id": source, "sequence": _at(document, "event.sequence")}
-    exact = _at(document, "audit.exact") or {}
-    return Entry(**fields | {field: orjson.loads(text) for field, text in exact.items()})
+    sequence = fields.pop(_SEQUENCE, None)
+    if (source := fields.pop(_SOURCE, None)) is not None:
+        fields["source"] = {"id": source, "sequence": sequence}
+    exact = fields.pop(_EXACT, None) or {}
+    return Entry.kept(fields | {field: orjson.loads(text) for field, text in exact.items()})
+
+
+def _gather(document: Mapping[str, Any], places: Mapping[str, Any], fields: dict[str, Any]) -> None:
+    """Put what *document* says at *places* into *fields*; what is not there, or null, is not said."""
+    for key, value in document.items():
+        place = places.get(key)
+        if place is None or value is None:
+            continue
+        if isinstance(place, str):
+            fields[place] = value
+        else:
+            _gather(value, place, fields)
 
 
 # -- what may have to be altered --------------------------------------------------------------------------
@@ -247,3 +258,22 @@ def _at(document: Mapping[str, Any], path: str) -> Any:
             return None
         document = inner
     return document.get(last)
+
+
+#: Facts of which a field is made.
+_DURATION, _SOURCE, _SEQUENCE, _EXACT = ("event.duration", "audit.source.id", "event.sequence", "audit.exact")
+
+
+def _places() -> Document:
+    """What :func:`entry_from` reads: documents as deep as they are, with the field's name in the place of its value."""
+    places: Document = {}
+    times = {"timestamp": "@timestamp", "received_at": "event.ingested"}
+    said = PLAIN | STATES | INNER | times | {"status_code": "http.response.status_code"}
+    for field, path in said.items():
+        _put(places, path, field)
+    for path in (_DURATION, _SOURCE, _SEQUENCE, _EXACT):
+        _put(places, path, path)
+    return places
+
+
+_READ = _places()

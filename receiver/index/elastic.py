@@ -283,7 +283,7 @@ class _Version(NamedTuple):
 def _readable(source: Mapping[str, Any]) -> Entry | None:
     """The entry of a document; None when somebody changed it so that it is none any more."""
     try:
-        return entry_from(source)
+        return Entry.model_validate(dict(entry_from(source)))
     except Exception:  # whatever it is about this document, it is to be replaced
         return None
 

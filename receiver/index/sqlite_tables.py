@@ -25,18 +25,20 @@ SELECTIVE = ("trace_id", "user_id", "resource_id", "session_id", "ip_address", "
 
 
 def _by(column: str) -> str:
-    """An index for entries that have *column*, in the order in which pages are asked for."""
-    return f"CREATE INDEX by_{column} ON entries (tenant, {column}, event_ns, event_id) WHERE {column} IS NOT NULL"
+    """An index for entries that have *column*, in the order in which pages are asked for; enough to count them by."""
+    return f"CREATE INDEX by_{column} ON entries (tenant, {column}, event_ns, event_id, own) WHERE {column} IS NOT NULL"
 
 
 #: ``words`` keeps no text and no places: only which word, or which leaf of a state, stands in which entry.
 #: Tables of an older form are dropped with their cursor: the journal fills the new ones.
 MIGRATIONS = (
     "",
+    "",
     f"""
     DROP TABLE IF EXISTS cursors;
     DROP TABLE IF EXISTS entries;
     DROP TABLE IF EXISTS related;
+    DROP TABLE IF EXISTS numbers;
     DROP TABLE IF EXISTS words;
     CREATE TABLE cursors (log TEXT PRIMARY KEY, cursor INTEGER NOT NULL) WITHOUT ROWID;
     CREATE TABLE entries (
@@ -52,10 +54,10 @@ MIGRATIONS = (
         entry BLOB NOT NULL,
         UNIQUE (tenant, event_id)
     );
-    CREATE INDEX by_event_time ON entries (tenant, event_ns, event_id);
-    CREATE INDEX by_receipt ON entries (tenant, received_ns, event_id);
-    CREATE INDEX by_action ON entries (tenant, action, event_ns, event_id);
-    CREATE INDEX by_resource ON entries (tenant, resource_type, resource_id, event_ns, event_id)
+    CREATE INDEX by_event_time ON entries (tenant, event_ns, event_id, own);
+    CREATE INDEX by_receipt ON entries (tenant, received_ns, event_id, own);
+    CREATE INDEX by_action ON entries (tenant, action, event_ns, event_id, own);
+    CREATE INDEX by_resource ON entries (tenant, resource_type, resource_id, event_ns, event_id, own)
         WHERE resource_id IS NOT NULL;
     {_by("trace_id")};
     {_by("user_id")};
@@ -95,7 +97,7 @@ def text_of(entry: Entry) -> bytes:
 
 def entry_from(text: bytes) -> Entry:
     """The inverse of :func:`text_of`."""
-    return Entry(**orjson.loads(text))
+    return Entry.kept(orjson.loads(text))
 
 
 def word_text(entry: Entry) -> str:

@@ -1,6 +1,6 @@
 """A span as the JSON the stores keep."""
 
-from dataclasses import asdict, replace
+from dataclasses import asdict, fields, replace
 from typing import Any
 
 from receiver.traces.span import Span, SpanError
@@ -8,9 +8,13 @@ from receiver.traces.span import Span, SpanError
 BARE_NAME_MAX = 200
 
 
+_FIELDS = tuple(field.name for field in fields(Span))
+
+
 def to_stored(span: Span) -> dict[str, Any]:
-    """*span* as plain JSON."""
-    return asdict(span)
+    """*span* as plain JSON; what it holds is not copied."""
+    error = None if span.error is None else asdict(span.error)
+    return {**{name: getattr(span, name) for name in _FIELDS}, "error": error}
 
 
 def from_stored(stored: dict[str, Any]) -> Span:

@@ -82,16 +82,19 @@ class Secured(NamedTuple):
 
 
 @contextlib.contextmanager
-def running(heap: str = "512m", secured: Secured | None = None) -> Iterator[str]:
-    """The address of a fresh, empty Elasticsearch, gone when the block ends; of a secured one, without a user."""
+def running(heap: str = "512m", secured: Secured | None = None, data: Path | None = None) -> Iterator[str]:
+    """The address of a fresh, empty Elasticsearch, gone when the block ends; of a secured one, without a user.
+
+    One that is given a directory for its *data* goes on with what it finds there, and leaves it.
+    """
     home = fetch()
     work = Path(tempfile.mkdtemp(prefix="otel-audit-es-"))
-    user = _unprivileged(work, home, secured)
+    user = _unprivileged(work, home, secured, data or work / "data")
     log = work / "stdout"
     try:
         with log.open("wb") as out:
             server = subprocess.Popen(
-                [str(home / "bin" / "elasticsearch"), *_settings(work, secured)],
+                [str(home / "bin" / "elasticsearch"), *_settings(work, data or work / "data", secured)],
                 cwd=work, env=_environment(work, heap), stdin=subprocess.DEVNULL, stdout=out, stderr=out,
                 user=user, group=user and pwd.getpwuid(user).pw_gid, extra_groups=[] if user else None,
             )  # fmt: skip
@@ -108,17 +111,17 @@ def running(heap: str = "512m", secured: Secured | None = None) -> Iterator[str]
         shutil.rmtree(work, ignore_errors=True)
 
 
-def _unprivileged(work: Path, home: Path, secured: Secured | None) -> int | None:
-    """Make *work* ready; as root, give it to ``nobody`` and return that user's id."""
+def _unprivileged(work: Path, home: Path, secured: Secured | None, data: Path) -> int | None:
+    """Make *work* and *data* ready; as root, give them to ``nobody`` and return that user's id."""
     shutil.copytree(home / "config", work / "config")
     if secured is not None:
         _write_users(work / "config", secured)
-    for name in ("data", "logs", "tmp"):
-        (work / name).mkdir()
+    for path in (data, work / "logs", work / "tmp"):
+        path.mkdir(exist_ok=True)
     if os.getuid() != 0:
         return None
     nobody = pwd.getpwnam("nobody")
-    for path in (work, *work.rglob("*")):
+    for path in (work, *work.rglob("*"), data, *data.rglob("*")):
         os.chown(path, nobody.pw_uid, nobody.pw_gid)
     return nobody.pw_uid
 
@@ -131,13 +134,13 @@ def _write_users(config: Path, secured: Secured) -> None:
     (config / "users_roles").write_text("".join(f"{user.role}:{user.name}\n" for user in secured.users))
 
 
-def _settings(work: Path, secured: Secured | None) -> list[str]:
+def _settings(work: Path, data: Path, secured: Secured | None) -> list[str]:
     settings = {
         "discovery.type": "single-node",
         "http.port": "0",
         "transport.port": "0",
         "network.host": "127.0.0.1",
-        "path.data": str(work / "data"),
+        "path.data": str(data),
         "path.logs": str(work / "logs"),
         "xpack.security.enabled": "false" if secured is None else "true",
         "cluster.routing.allocation.disk.threshold_enabled": "false",
