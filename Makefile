@@ -24,8 +24,10 @@ $(STAMP): pyproject.toml constraints.txt
 demo: env
 	$(BIN)/python -m examples.checkout.demo $(ARGS)
 
-# Everything that Python, Java, Maven and Debian packages give, a real Elasticsearch included.
+# Everything that Python, Java, Maven and Debian packages give, a real Elasticsearch included (fetched before: a test's
+# time limit is not meant for downloads).
 test: check
+	$(BIN)/python -m tests.parts.elasticsearch
 	$(BIN)/python -m pytest -n 2 --dist worksteal -m "not interop" $(ARGS)
 
 # Of these only the faults at random moments and combined; `make torture` is their long form.

@@ -1,7 +1,10 @@
 """Where fetched and built parts are kept between runs."""
 
+import fcntl
 import os
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 
@@ -23,3 +26,11 @@ def cache() -> Path:
         raise PermissionError(f"{path} belongs to another user; name another one in OTEL_AUDIT_TEST_CACHE")
     path.chmod(0o755)
     return path
+
+
+@contextmanager
+def fetching(name: str) -> Iterator[Path]:
+    """Where the part *name* is, or is to be put while the block runs: of several test processes one fetches it."""
+    with (cache() / f"{name}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield cache() / name

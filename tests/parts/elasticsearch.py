@@ -17,7 +17,7 @@ from typing import NamedTuple
 
 import httpx
 
-from tests.parts.cache import cache
+from tests.parts.cache import cache, fetching
 from tests.parts.missing import CannotBeHad
 
 VERSION = "8.19.21"
@@ -28,9 +28,13 @@ _START_MAX_S = 120
 
 def fetch() -> Path:
     """The unpacked distribution, downloaded the first time."""
-    home = cache() / f"elasticsearch-{VERSION}"
-    if home.exists():
+    with fetching(f"elasticsearch-{VERSION}") as home:
+        if not home.exists():
+            _download(home)
         return home
+
+
+def _download(home: Path) -> None:
     if shutil.which("mvn") is None:
         raise CannotBeHad("Elasticsearch cannot be had: Maven (mvn) is not installed")
     with tempfile.TemporaryDirectory(dir=cache()) as scratch:
@@ -44,7 +48,6 @@ def fetch() -> Path:
         _unpack(Path(scratch) / f"elasticsearch-{VERSION}.zip", Path(scratch))
         # A rename makes it appear whole or not at all, whatever interrupts us.
         (Path(scratch) / home.name).rename(home)
-    return home
 
 
 def _unpack(archive: Path, into: Path) -> None:
@@ -177,3 +180,7 @@ def _address(server: subprocess.Popen[bytes], log: Path, secured: Secured | None
                     return url
         time.sleep(0.3)
     raise CannotBeHad(f"Elasticsearch did not start: {log.read_text(errors='replace')[-1500:]}")
+
+
+if __name__ == "__main__":
+    fetch()

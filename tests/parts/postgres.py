@@ -17,7 +17,7 @@ from typing import Any
 
 import psycopg
 
-from tests.parts.cache import cache
+from tests.parts.cache import cache, fetching
 from tests.parts.missing import CannotBeHad
 
 _VERSION = "15.10.0"
@@ -61,16 +61,16 @@ def _programs() -> Path:
 
 def _fetched() -> Path:
     """The same PostgreSQL, packed for Maven, where no package is installed; downloaded the first time."""
-    home = cache() / f"postgresql-{_VERSION}"
-    if not home.exists():
-        if shutil.which("mvn") is None:
-            raise CannotBeHad("PostgreSQL cannot be had: install Debian's package postgresql, or Maven (mvn)")
-        with tempfile.TemporaryDirectory(dir=cache()) as scratch:
-            _fetch(Path(scratch))
-            # A rename makes it appear whole or not at all, whatever interrupts us.
-            (Path(scratch) / "unpacked").rename(home)
-        home.chmod(0o755)
-    return home / "bin"
+    with fetching(f"postgresql-{_VERSION}") as home:
+        if not home.exists():
+            if shutil.which("mvn") is None:
+                raise CannotBeHad("PostgreSQL cannot be had: install Debian's package postgresql, or Maven (mvn)")
+            with tempfile.TemporaryDirectory(dir=cache()) as scratch:
+                _fetch(Path(scratch))
+                # A rename makes it appear whole or not at all, whatever interrupts us.
+                (Path(scratch) / "unpacked").rename(home)
+            home.chmod(0o755)
+        return home / "bin"
 
 
 def _fetch(scratch: Path) -> None:
