@@ -6,6 +6,7 @@ import pwd
 import re
 import shutil
 import subprocess
+import sys
 import tempfile
 import time
 import zipfile
@@ -183,4 +184,7 @@ def _address(server: subprocess.Popen[bytes], log: Path, secured: Secured | None
 
 
 if __name__ == "__main__":
-    fetch()
+    try:
+        fetch()
+    except CannotBeHad as missing:
+        sys.exit(str(missing))
