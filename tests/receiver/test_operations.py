@@ -80,6 +80,7 @@ def test_what_comes_in_is_counted(receiver: Receiver) -> None:
     send(receiver, b"audit. nonsense")
     httpx.get(f"{receiver.http}/v1/nowhere")
     until(lambda: ("receiver_refused_requests_total", "refused", "traces", "http") in scrape(receiver))
+    until(lambda: ("receiver_http_answers_total", "404") in scrape(receiver))
     until(lambda: scrape(receiver).get(("receiver_accepted_spans_total", "http"), 0) == 3)
     until(lambda: scrape(receiver).get(("follower_lag_entries", "index")) == 0)
     until(lambda: scrape(receiver).get(("follower_batch_duration_seconds_count", "streams"), 0) > 0)

@@ -23,7 +23,7 @@ STATE = {"phone": "+49 151 23456780", "customer": {"name": "Mia Bauer", "id": "c
 
 def receive(receiver: Receiver, redactor: Redactor, **attributes: Any) -> None:
     """One event of a sender that redacts nothing."""
-    found = span_events(request(span(event(audit__reason="x", **attributes))))
+    found = span_events(request(span(event(audit__reason="x", **attributes))).SerializeToString())
     [draft] = extract(found, Reception(NOON, redactor=redactor)).entries
     receiver.journal.append([draft]).result(10)
     receiver.follow()
